@@ -1,0 +1,25 @@
+//! drbot recovers a system from disaster out of Discord.
+//!
+//! Folders follow the path of an incident. Each module may use those above it, with the exceptions that
+//! `ARCHITECTURE.md` names; `tests/architecture.rs` fails when one uses another that it may not.
+
+pub mod clock;
+pub mod ids;
+pub mod telemetry;
+
+pub mod config;
+pub mod runbook;
+
+pub mod run;
+pub mod store;
+pub mod actions;
+
+pub mod access;
+pub mod engine;
+pub mod progress;
+pub mod intake;
+
+pub mod chat;
+pub mod rehearsal;
+
+pub mod cli;
