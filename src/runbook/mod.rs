@@ -1,0 +1,6 @@
+//! What a command file says. Pure, but for `load`, which reads the files.
+
+pub mod action;
+pub mod definition;
+pub mod problem;
+pub mod span;

@@ -1,0 +1,140 @@
+//! What `drbot.toml` says: roles, channels, scenarios, targets. Values only; secrets are named here and live elsewhere.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::runbook::span::Span;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    pub discord: Discord,
+    /// Name → Discord role id. Commands name roles by these names.
+    pub roles: BTreeMap<String, DiscordId>,
+    #[serde(default)]
+    pub scenario: BTreeMap<String, Scenario>,
+    #[serde(default)]
+    pub target: BTreeMap<String, Target>,
+    #[serde(default)]
+    pub limits: Limits,
+}
+
+/// A Discord id ("snowflake"), written as text because TOML and JSON readers lose digits of large numbers. Never 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DiscordId(pub u64);
+
+impl std::fmt::Display for DiscordId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Serialize for DiscordId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for DiscordId {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        match text.parse() {
+            Ok(id) if id != 0 => Ok(Self(id)),
+            _ => Err(serde::de::Error::custom(format!(
+                "`{text}` is not a Discord id; it is a number of 17 to 20 digits in quotes (Discord: Copy ID)"
+            ))),
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Discord {
+    pub guild: DiscordId,
+    /// Where cards go that belong to no channel of their own, and what drbot says by itself.
+    pub channel: DiscordId,
+    /// Channels in which commands are taken; everywhere in the guild when empty.
+    #[serde(default)]
+    pub command_channels: Vec<DiscordId>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    pub name: String,
+    /// Recovery Time Objective.
+    pub rto: Span,
+    /// Recovery Point Objective.
+    pub rpo: Span,
+    pub priority: Priority,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Priority {
+    Critical,
+    High,
+    Medium,
+}
+
+/// A system that is acted on. Templates see it as `target`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    /// Base URL of its HTTP API, without a slash at the end.
+    pub api: String,
+    /// Containers: role name → container name (`bot = "trading-bot"`).
+    #[serde(default)]
+    pub containers: BTreeMap<String, String>,
+    /// Name of its database; the same as `postgres.database`, so that templates read well.
+    #[serde(default)]
+    pub postgres: Option<PostgresTarget>,
+    /// How often a sample of counts and newest record is journaled while nothing runs; never when left out.
+    #[serde(default)]
+    pub sample_every: Option<Span>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PostgresTarget {
+    /// Its container. PostgreSQL's tools run in one-shot containers of the same image, on the same network.
+    pub container: String,
+    pub database: String,
+    /// A superuser.
+    pub user: String,
+    /// Name of the secret that holds the password.
+    pub password: String,
+    /// Where drbot itself reaches the server.
+    pub host: String,
+    pub port: u16,
+    /// Folder of backups on this machine.
+    pub backups: PathBuf,
+    /// Tables without which a backup is not whole (`public.trades`).
+    #[serde(default)]
+    pub critical_tables: Vec<String>,
+    /// The table and column that tell how new the data is (`public.trades`, `created_at`).
+    pub newest_table: String,
+    pub newest_column: String,
+    /// A backup with fewer rows than this share of the last sample is flagged and never the default. 0 to 1.
+    #[serde(default = "default_shrink")]
+    pub shrink_limit: f64,
+}
+
+fn default_shrink() -> f64 {
+    0.8
+}
+
+/// How many commands one person may give.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    pub commands_per_minute: u32,
+    pub burst: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { commands_per_minute: 20, burst: 10 }
+    }
+}
