@@ -4,3 +4,4 @@ pub mod action;
 pub mod definition;
 pub mod problem;
 pub mod span;
+pub mod template;
