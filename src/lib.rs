@@ -5,6 +5,7 @@
 
 pub mod clock;
 pub mod ids;
+pub mod sample;
 pub mod telemetry;
 
 pub mod config;

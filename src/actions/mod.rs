@@ -5,16 +5,18 @@
 //! back), and returns named result fields. Actions keep no memory: what must be known after a crash is returned by
 //! [`Actions::prepare`] as facts, which the engine journals before it calls [`Actions::perform`].
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    clock::{Clock, Timestamp},
+    clock::Clock,
     config::{secrets::Secrets, settings::Target},
     runbook::action::Action,
 };
+
+pub use crate::sample::Sample;
 
 /// Named result fields of an action; which ones, `runbook::action` says at each.
 pub type Fields = Map<String, Value>;
@@ -43,14 +45,6 @@ pub struct Labels {
     pub run: String,
     pub step: String,
     pub attempt: u32,
-}
-
-/// Row counts and newest record of a database at a moment.
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
-pub struct Sample {
-    pub at: Timestamp,
-    pub tables: BTreeMap<String, i64>,
-    pub newest: Option<Timestamp>,
 }
 
 /// Where an action says how far it is. Never blocks; only the latest value counts.

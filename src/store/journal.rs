@@ -1,0 +1,266 @@
+//! Runs and their journals.
+
+use anyhow::{Context, Result, anyhow};
+use sqlx::{Row, sqlite::SqliteRow};
+
+use super::{Store, micros, timestamp};
+use crate::{
+    clock::Timestamp,
+    ids::RunId,
+    run::{
+        delivery::Delivery,
+        event::{Created, Entry, Event},
+    },
+};
+
+/// Who writes a run: a process, and how many have owned the run before it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ownership {
+    pub owner: String,
+    pub generation: i64,
+}
+
+/// What became of a wish to create a run.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Creation {
+    Created(Entry),
+    /// The same request was here before; this is the run that it made.
+    AlreadyRequested(RunId),
+    /// This run holds the lock.
+    Locked(RunId),
+}
+
+/// A run as lists show it.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct RunSummary {
+    pub id: RunId,
+    pub command: String,
+    pub target: Option<String>,
+    pub created_at: Timestamp,
+    pub finished_at: Option<Timestamp>,
+    pub outcome: Option<String>,
+}
+
+impl Store {
+    /// Creates a run with its first event, takes its lock, and remembers the request, all or nothing.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn create_run(
+        &self,
+        id: RunId,
+        request: &str,
+        created: Created,
+        ownership: &Ownership,
+        at: Timestamp,
+    ) -> Result<Creation> {
+        let mut transaction = self.write().await?;
+        let before: Option<String> = sqlx::query_scalar("SELECT id FROM runs WHERE request = $1")
+            .bind(request)
+            .fetch_optional(&mut *transaction)
+            .await?;
+        if let Some(before) = before {
+            return Ok(Creation::AlreadyRequested(before.parse()?));
+        }
+        if let Some(lock) = &created.lock {
+            let holder: Option<String> = sqlx::query_scalar("SELECT run FROM locks WHERE name = $1")
+                .bind(lock)
+                .fetch_optional(&mut *transaction)
+                .await?;
+            if let Some(holder) = holder {
+                return Ok(Creation::Locked(holder.parse()?));
+            }
+        }
+        sqlx::query(
+            "INSERT INTO runs (id, command, target, request, created_at, owner, generation)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        )
+        .bind(id.to_string())
+        .bind(&created.command.name)
+        .bind(&created.command.target)
+        .bind(request)
+        .bind(micros(at))
+        .bind(&ownership.owner)
+        .bind(ownership.generation)
+        .execute(&mut *transaction)
+        .await?;
+        if let Some(lock) = &created.lock {
+            sqlx::query("INSERT INTO locks (name, run) VALUES ($1, $2)")
+                .bind(lock)
+                .bind(id.to_string())
+                .execute(&mut *transaction)
+                .await?;
+        }
+        let entry = Entry { run: id, seq: 1, at, event: Event::RunCreated(Box::new(created)) };
+        insert(&mut transaction, &entry).await?;
+        transaction.commit().await.context("the new run could not be made durable")?;
+        Ok(Creation::Created(entry))
+    }
+
+    /// Appends one event, durable when this returns, with the rows of what is to be said of it. The journal's primary
+    /// key refuses a number that is taken; the ownership is checked in the same transaction.
+    ///
+    /// # Errors
+    /// When the store cannot be written, when the run belongs to another owner, or when the number is taken.
+    pub async fn append(&self, entry: &Entry, ownership: &Ownership, deliveries: &[Delivery]) -> Result<()> {
+        match self.try_append(entry, ownership, deliveries).await {
+            Err(error) if is_disk_full(&error) && self.drop_ballast() => {
+                tracing::error!(folder = %self.folder.display(), "the disk of the store is full; its reserve is used up now");
+                self.try_append(entry, ownership, deliveries).await
+            }
+            other => other,
+        }
+    }
+
+    async fn try_append(&self, entry: &Entry, ownership: &Ownership, deliveries: &[Delivery]) -> Result<()> {
+        let mut transaction = self.write().await?;
+        let finished = match &entry.event {
+            Event::Finished { outcome, .. } => Some(outcome.to_string()),
+            _ => None,
+        };
+        let updated = sqlx::query(
+            "UPDATE runs SET finished_at = $1, outcome = $2
+             WHERE id = $3 AND owner = $4 AND generation = $5 AND finished_at IS NULL",
+        )
+        .bind(finished.as_ref().map(|_| micros(entry.at)))
+        .bind(&finished)
+        .bind(entry.run.to_string())
+        .bind(&ownership.owner)
+        .bind(ownership.generation)
+        .execute(&mut *transaction)
+        .await?;
+        if updated.rows_affected() != 1 {
+            return Err(anyhow!("run {} has ended or belongs to another drbot by now", entry.run));
+        }
+        insert(&mut transaction, entry).await?;
+        for delivery in deliveries {
+            sqlx::query("INSERT INTO outbox (run, seq, delivery) VALUES ($1, $2, $3)")
+                .bind(entry.run.to_string())
+                .bind(i64::try_from(entry.seq)?)
+                .bind(delivery.name())
+                .execute(&mut *transaction)
+                .await?;
+        }
+        if finished.is_some() {
+            sqlx::query("DELETE FROM locks WHERE run = $1").bind(entry.run.to_string()).execute(&mut *transaction).await?;
+        }
+        transaction.commit().await.context("the journal could not be made durable")
+    }
+
+    /// A run's whole journal, in order; empty when there is no such run.
+    ///
+    /// # Errors
+    /// When the store cannot be read or holds what is no event.
+    pub async fn journal(&self, run: RunId) -> Result<Vec<Entry>> {
+        let rows = sqlx::query("SELECT seq, at, event FROM journal WHERE run = $1 ORDER BY seq")
+            .bind(run.to_string())
+            .fetch_all(&self.readers)
+            .await
+            .context("the journal cannot be read")?;
+        rows.iter().map(|row| entry(run, row)).collect()
+    }
+
+    /// Takes over every unfinished run for `owner`; what another owner would still write is refused from now on.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn take_over(&self, owner: &str) -> Result<Vec<(RunId, Ownership)>> {
+        let mut transaction = self.write().await?;
+        let rows = sqlx::query(
+            "UPDATE runs SET owner = $1, generation = generation + 1 WHERE finished_at IS NULL
+             RETURNING id, generation, created_at",
+        )
+        .bind(owner)
+        .fetch_all(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        let mut taken = Vec::new();
+        for row in rows {
+            let ownership = Ownership { owner: owner.to_owned(), generation: row.try_get("generation")? };
+            taken.push((row.try_get::<String, _>("id")?.parse::<RunId>()?, ownership));
+        }
+        taken.sort_by_key(|(id, _)| *id);
+        Ok(taken)
+    }
+
+    /// The newest runs first.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn runs(&self, limit: u32) -> Result<Vec<RunSummary>> {
+        let rows = sqlx::query(
+            "SELECT id, command, target, created_at, finished_at, outcome FROM runs
+             ORDER BY created_at DESC, id DESC LIMIT $1",
+        )
+        .bind(i64::from(limit))
+        .fetch_all(&self.readers)
+        .await
+        .context("the list of runs cannot be read")?;
+        rows.iter().map(summary).collect()
+    }
+
+    /// The runs whose id ends as `text` says (people use the last eight digits), or is it.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn find_runs(&self, text: &str) -> Result<Vec<RunSummary>> {
+        let all = self.runs(100_000).await?;
+        let wanted = text.replace('-', "").to_lowercase();
+        Ok(all.into_iter().filter(|run| run.id.to_string().replace('-', "").ends_with(&wanted)).collect())
+    }
+
+    /// Remembers an interaction; false when it was here before.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn receive(&self, id: &str, at: Timestamp) -> Result<bool> {
+        let inserted = sqlx::query("INSERT INTO received (id, at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING")
+            .bind(id)
+            .bind(micros(at))
+            .execute(&self.writer)
+            .await
+            .context("the store cannot be written")?;
+        Ok(inserted.rows_affected() == 1)
+    }
+}
+
+async fn insert(transaction: &mut sqlx::Transaction<'static, sqlx::Sqlite>, entry: &Entry) -> Result<()> {
+    sqlx::query("INSERT INTO journal (run, seq, at, kind, event) VALUES ($1, $2, $3, $4, $5)")
+        .bind(entry.run.to_string())
+        .bind(i64::try_from(entry.seq)?)
+        .bind(micros(entry.at))
+        .bind(entry.event.kind())
+        .bind(serde_json::to_string(&entry.event)?)
+        .execute(&mut **transaction)
+        .await?;
+    Ok(())
+}
+
+fn entry(run: RunId, row: &SqliteRow) -> Result<Entry> {
+    let text: String = row.try_get("event")?;
+    Ok(Entry {
+        run,
+        seq: u64::try_from(row.try_get::<i64, _>("seq")?)?,
+        at: timestamp(row.try_get("at")?)?,
+        event: serde_json::from_str(&text).with_context(|| format!("run {run}: the journal holds what is no event"))?,
+    })
+}
+
+fn summary(row: &SqliteRow) -> Result<RunSummary> {
+    Ok(RunSummary {
+        id: row.try_get::<String, _>("id")?.parse()?,
+        command: row.try_get("command")?,
+        target: row.try_get("target")?,
+        created_at: timestamp(row.try_get("created_at")?)?,
+        finished_at: row.try_get::<Option<i64>, _>("finished_at")?.map(timestamp).transpose()?,
+        outcome: row.try_get("outcome")?,
+    })
+}
+
+/// SQLite's primary result code 13, `SQLITE_FULL`.
+fn is_disk_full(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let code = cause.downcast_ref::<sqlx::Error>().and_then(|error| error.as_database_error()?.code());
+        code.is_some_and(|code| code == "13")
+    })
+}
