@@ -1,0 +1,185 @@
+//! May this person do this, now?
+//!
+//! Default deny: what no rule allows is refused. Who somebody is comes from the interaction itself, by id; what a server
+//! admin set up in Discord's own command permissions is never trusted. It is evaluated at the command, at each click,
+//! and again when a step starts: the engine cannot act without a [`Permit`], which only this module makes.
+
+pub mod throttle;
+
+use serde_json::Value;
+
+use crate::{
+    clock::Timestamp,
+    config::settings::{DiscordId, Settings},
+    ids::RunId,
+    run::{
+        event::Person,
+        state::{ApprovalState, State},
+    },
+    runbook::definition::{Command, Effect},
+};
+
+/// Somebody who wants something, as the interaction says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    pub person: Person,
+    /// Role ids that the member has at this moment.
+    pub roles: Vec<DiscordId>,
+    pub channel: DiscordId,
+    /// Bots and webhooks never start or approve anything.
+    pub is_bot: bool,
+}
+
+/// Why something may not be done. Each becomes a sentence that says what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    #[error("needs one of the roles {roles:?}")]
+    Role { roles: Vec<String> },
+    #[error("not in this channel")]
+    Channel { allowed: Vec<DiscordId> },
+    #[error("bots may not")]
+    Bot,
+    #[error("the requester never approves")]
+    OwnApproval,
+    #[error("approved already")]
+    AlreadyApproved,
+    #[error("the approval is not open: {state}")]
+    NotOpen { state: &'static str },
+    #[error("the approval is not given")]
+    NotApproved,
+}
+
+/// The permission to begin one attempt of one step. Made only by [`step`], demanded by whatever acts.
+#[derive(Debug)]
+pub struct Permit {
+    run: RunId,
+    step: String,
+}
+
+impl Permit {
+    pub fn run(&self) -> RunId {
+        self.run
+    }
+
+    pub fn step(&self) -> &str {
+        &self.step
+    }
+}
+
+/// Whether `caller` may start `command`.
+///
+/// # Errors
+/// The first rule that refuses it.
+pub fn start(settings: &Settings, command: &Command, caller: &Caller) -> Result<(), Refusal> {
+    if caller.is_bot {
+        return Err(Refusal::Bot);
+    }
+    let channels = &settings.discord.command_channels;
+    if !channels.is_empty() && !channels.contains(&caller.channel) {
+        return Err(Refusal::Channel { allowed: channels.clone() });
+    }
+    has_role(settings, &command.roles, &caller.roles)
+}
+
+/// Whether `caller` may approve (or deny) the run's plan.
+///
+/// # Errors
+/// The first rule that refuses it.
+pub fn approve(settings: &Settings, state: &State, caller: &Caller) -> Result<(), Refusal> {
+    if caller.is_bot {
+        return Err(Refusal::Bot);
+    }
+    if caller.person.id == state.created.requester.id {
+        return Err(Refusal::OwnApproval);
+    }
+    let Some(approval) = &state.created.command.approval else {
+        return Err(Refusal::NotOpen { state: state.approval.name() });
+    };
+    has_role(settings, &approval.roles, &caller.roles)?;
+    match &state.approval {
+        ApprovalState::Pending { yes, .. } if yes.iter().any(|person| person.id == caller.person.id) => {
+            Err(Refusal::AlreadyApproved)
+        }
+        ApprovalState::Pending { .. } => Ok(()),
+        other => Err(Refusal::NotOpen { state: other.name() }),
+    }
+}
+
+/// Whether `caller` may answer a run's questions, stop it, or have its approval asked again: whoever might have started
+/// it, or may approve it.
+///
+/// # Errors
+/// The first rule that refuses it.
+pub fn steer(settings: &Settings, state: &State, caller: &Caller) -> Result<(), Refusal> {
+    if caller.is_bot {
+        return Err(Refusal::Bot);
+    }
+    let command = &state.created.command;
+    let mut roles = command.roles.clone();
+    roles.extend(command.approval.iter().flat_map(|approval| approval.roles.clone()));
+    roles.dedup();
+    has_role(settings, &roles, &caller.roles)
+}
+
+/// Whether the next attempt of a step may begin now: the requester could still start the command by today's settings,
+/// and a step behind the gate has its approval.
+///
+/// # Errors
+/// The first rule that refuses it.
+pub fn step(settings: &Settings, state: &State, index: usize, _now: Timestamp) -> Result<Permit, Refusal> {
+    let step = &state.steps[index].definition;
+    if step.effect() != Effect::Read {
+        has_role(settings, &state.created.command.roles, &state.created.requester_roles)?;
+        let gate = state
+            .created
+            .command
+            .approval
+            .as_ref()
+            .and_then(|approval| state.steps.iter().position(|step| step.definition.id == approval.before));
+        let approved = matches!(state.approval, ApprovalState::Given { .. } | ApprovalState::NotNeeded);
+        if gate.is_some_and(|gate| index >= gate) && !approved {
+            return Err(Refusal::NotApproved);
+        }
+    }
+    Ok(Permit { run: state.id, step: step.id.clone() })
+}
+
+/// The permission to take back a step that was done: undoing needs no approval of its own, because it only returns to
+/// what was there before, and because nothing may be left half-way for want of a role.
+pub fn undo(state: &State, index: usize) -> Permit {
+    Permit { run: state.id, step: state.steps[index].definition.id.clone() }
+}
+
+/// What nobody asked for and changes nothing: samples, completion.
+pub fn background_read() -> Permit {
+    Permit { run: RunId::generate(), step: String::new() }
+}
+
+fn has_role(settings: &Settings, wanted: &[String], has: &[DiscordId]) -> Result<(), Refusal> {
+    let allowed = wanted.iter().filter_map(|name| settings.roles.get(name)).any(|id| has.contains(id));
+    if allowed { Ok(()) } else { Err(Refusal::Role { roles: wanted.to_vec() }) }
+}
+
+/// SHA-256, as hex, of what an approval is bound to: the frozen definition, the options, the target, and everything
+/// that was found out before it was asked (the backup's path and checksum among it).
+pub fn plan_hash(state: &State) -> String {
+    use sha2::{Digest, Sha256};
+    let known_until = state.created.command.approval.as_ref().and_then(|approval| {
+        let last = approval.after.as_deref().unwrap_or(&approval.before);
+        state.steps.iter().position(|step| step.definition.id == last)
+    });
+    let known: Vec<Value> = state
+        .steps
+        .iter()
+        .take(known_until.map_or(0, |index| index + 1))
+        .map(|step| serde_json::json!([step.definition.id, step.outputs]))
+        .collect();
+    let plan = serde_json::json!({
+        "run": state.id,
+        "definition": state.created.definition_hash,
+        "options": state.created.options,
+        "target": state.created.target,
+        "known": known,
+    });
+    Sha256::digest(plan.to_string()).iter().map(|byte| format!("{byte:02x}")).collect()
+}

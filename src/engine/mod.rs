@@ -1,0 +1,191 @@
+//! Makes runs happen: the only place that awaits actions.
+//!
+//! Each unfinished run has one driver, a task that asks [`crate::run::next`] what comes next, journals the intent, acts,
+//! journals the outcome, and asks again. Whatever waits (for time, an approval, an answer) is a journaled state that
+//! holds no work. Clicks and commands do not act: they append an event and wake the driver. What must stay true: nothing
+//! is done whose intent is not durable, and when the journal cannot be written nothing proceeds.
+
+mod answers;
+mod driver;
+pub mod failpoint;
+mod live;
+mod outputs;
+mod perform;
+mod request;
+mod settle;
+mod step;
+mod undo;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError, RwLock},
+    time::Duration,
+};
+
+use anyhow::{Context, Result};
+use tokio::sync::broadcast;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+pub use self::{
+    answers::AnswerError,
+    live::{LiveProgress, Snapshot},
+    request::{Request, RequestError, Submitted},
+};
+use self::live::Live;
+use crate::{
+    access::throttle::Throttle,
+    actions::Actions,
+    clock::Clock,
+    config::{load::Configuration, secrets::Secrets},
+    ids::{self, RunId},
+    store::Store,
+};
+
+/// How long steps that are under way may take to end by themselves when drbot is told to stop.
+const GRACE: Duration = Duration::from_secs(8);
+
+/// Runs commands. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine(Arc<Inner>);
+
+struct Inner {
+    configuration: RwLock<Arc<Configuration>>,
+    store: Store,
+    actions: Arc<dyn Actions>,
+    secrets: Secrets,
+    clock: Clock,
+    /// This process, as the store's owner column names it.
+    owner: String,
+    runs: Mutex<HashMap<RunId, Arc<Live>>>,
+    changes: broadcast::Sender<RunId>,
+    throttle: Throttle,
+    tasks: TaskTracker,
+    /// No new step begins once it fires.
+    stopping: CancellationToken,
+    /// Work under way is stopped once it fires.
+    halting: CancellationToken,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("owner", &self.0.owner).finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// Takes over what an earlier process left unfinished and goes on with it.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written.
+    pub async fn start(
+        configuration: Configuration,
+        store: Store,
+        actions: Arc<dyn Actions>,
+        secrets: Secrets,
+        clock: Clock,
+    ) -> Result<Self> {
+        let (changes, _) = broadcast::channel(1024);
+        let engine = Self(Arc::new(Inner {
+            throttle: Throttle::new(&configuration.settings.limits),
+            configuration: RwLock::new(Arc::new(configuration)),
+            store,
+            actions,
+            secrets,
+            clock,
+            owner: ids::random_token(),
+            runs: Mutex::default(),
+            changes,
+            tasks: TaskTracker::new(),
+            stopping: CancellationToken::new(),
+            halting: CancellationToken::new(),
+        }));
+        for (run, ownership) in engine.0.store.take_over(&engine.0.owner).await? {
+            let journal = engine.0.store.journal(run).await?;
+            match Live::replay(&journal, ownership) {
+                Ok(live) => {
+                    tracing::warn!(%run, command = live.command(), "going on with a run that was interrupted");
+                    engine.adopt(live);
+                }
+                // One journal that cannot be read must not keep the others from going on.
+                Err(error) => tracing::error!(%run, %error, "the journal of this run cannot be read; it stays as it is"),
+            }
+        }
+        engine.start_sampling();
+        Ok(engine)
+    }
+
+    /// The configuration that the next command will use.
+    pub fn configuration(&self) -> Arc<Configuration> {
+        self.0.configuration.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Uses another configuration from the next command on; runs that are under way keep theirs.
+    pub fn reconfigure(&self, configuration: Configuration) {
+        *self.0.configuration.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(configuration);
+    }
+
+    pub fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    pub fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    pub fn secrets(&self) -> &Secrets {
+        &self.0.secrets
+    }
+
+    /// Says which run has changed (its state, or how far a step is). Lagging loses nothing but time: read the snapshot.
+    pub fn changes(&self) -> broadcast::Receiver<RunId> {
+        self.0.changes.subscribe()
+    }
+
+    /// A run as it is now, finished ones too; `None` when there is no such run.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn snapshot(&self, run: RunId) -> Result<Option<Snapshot>> {
+        if let Some(live) = self.live(run) {
+            return Ok(Some(live.snapshot().await));
+        }
+        let journal = self.0.store.journal(run).await?;
+        if journal.is_empty() {
+            return Ok(None);
+        }
+        let state = crate::run::state::State::replay(&journal).context("the journal holds what cannot have happened")?;
+        Ok(Some(Snapshot { state, progress: None }))
+    }
+
+    /// Begins no new step, lets those under way end for a few seconds, stops the rest, and returns. Runs go on at the
+    /// next start.
+    pub async fn stop(&self) {
+        self.0.stopping.cancel();
+        self.0.tasks.close();
+        if self.0.clock.timeout(GRACE, self.0.tasks.wait()).await.is_none() {
+            self.0.halting.cancel();
+            self.0.clock.timeout(Duration::from_secs(2), self.0.tasks.wait()).await;
+        }
+    }
+
+    fn live(&self, run: RunId) -> Option<Arc<Live>> {
+        self.0.runs.lock().unwrap_or_else(PoisonError::into_inner).get(&run).cloned()
+    }
+
+    fn forget(&self, run: RunId) {
+        self.0.runs.lock().unwrap_or_else(PoisonError::into_inner).remove(&run);
+    }
+
+    fn adopt(&self, live: Live) -> Arc<Live> {
+        let live = Arc::new(live);
+        self.0.runs.lock().unwrap_or_else(PoisonError::into_inner).insert(live.id(), live.clone());
+        self.0.tasks.spawn(driver::drive(self.clone(), live.clone()));
+        self.announce(live.id());
+        live
+    }
+
+    fn announce(&self, run: RunId) {
+        // Nobody listening is no error.
+        let _ = self.0.changes.send(run);
+    }
+}

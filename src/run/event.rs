@@ -192,4 +192,23 @@ impl Event {
             Self::Finished { .. } => "finished",
         }
     }
+
+    /// The step that it is about.
+    pub fn step(&self) -> Option<&str> {
+        match self {
+            Self::StepStarted { step, .. }
+            | Self::StepSucceeded { step, .. }
+            | Self::StepFailed { step, .. }
+            | Self::StepInterrupted { step, .. }
+            | Self::StepNotDone { step, .. }
+            | Self::StepUnknown { step, .. }
+            | Self::StepSkipped { step, .. }
+            | Self::QuestionAsked { step, .. }
+            | Self::QuestionAnswered { step, .. }
+            | Self::UndoStarted { step, .. }
+            | Self::UndoSucceeded { step, .. }
+            | Self::UndoFailed { step, .. } => Some(step),
+            _ => None,
+        }
+    }
 }

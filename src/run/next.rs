@@ -57,6 +57,19 @@ pub enum About {
 }
 
 impl About {
+    /// What is asked. Kept in the journal, so that the answer can be read with its question for ever.
+    pub fn question(self, step: &StepState) -> String {
+        let name = &step.definition.name;
+        match (self, &step.status) {
+            (Self::UnknownOutcome, Status::Unknown { reason }) => format!("Did \"{name}\" happen? {reason}"),
+            (Self::Interruptions, _) => {
+                format!("\"{name}\" was interrupted {} times. Begin it again?", step.interruptions)
+            }
+            (_, Status::Failed { message, .. }) => format!("\"{name}\" failed: {message}"),
+            _ => format!("\"{name}\" needs a decision"),
+        }
+    }
+
     /// The buttons that a question about a step offers.
     pub fn choices(self, step: &StepState, past_return: bool) -> Vec<Choice> {
         let mut choices = match self {
@@ -90,11 +103,8 @@ pub fn next(state: &State, now: Timestamp) -> Next {
     if let Some(step) = unsettled(state) {
         return Next::Settle { step };
     }
-    if let ApprovalState::Pending { asked, .. } = &state.approval
-        && now >= asked.expires_at
-        && state.ending.is_none()
-    {
-        return Next::ExpireApproval { round: asked.round };
+    if let Some(aside) = aside(state, now).filter(|aside| matches!(aside, Next::ExpireApproval { .. })) {
+        return aside;
     }
     if let Some(ending) = &state.ending {
         return wind_up(state, ending, now);
@@ -102,8 +112,8 @@ pub fn next(state: &State, now: Timestamp) -> Next {
     if state.question.is_some() {
         return Next::Wait { until: approval_expiry(state), on: WaitingOn::Answer };
     }
-    if let Some(round) = approval_due(state) {
-        return Next::AskApproval { round };
+    if let Some(aside) = aside(state, now) {
+        return aside;
     }
     if recovery_verified(state) {
         return Next::Recover;
@@ -111,6 +121,19 @@ pub fn next(state: &State, now: Timestamp) -> Next {
     match state.steps.iter().position(|step| !is_behind(step)) {
         Some(step) => at_step(state, step, now),
         None => finish_line(state),
+    }
+}
+
+/// What is to be done about the approval, which goes on while a step is under way.
+pub fn aside(state: &State, now: Timestamp) -> Option<Next> {
+    if state.finished.is_some() || state.ending.is_some() {
+        return None;
+    }
+    match &state.approval {
+        ApprovalState::Pending { asked, .. } if now >= asked.expires_at => {
+            Some(Next::ExpireApproval { round: asked.round })
+        }
+        _ => approval_due(state).map(|round| Next::AskApproval { round }),
     }
 }
 
@@ -123,7 +146,8 @@ fn unsettled(state: &State) -> Option<usize> {
     })
 }
 
-fn approval_expiry(state: &State) -> Option<Timestamp> {
+/// When the pending approval expires.
+pub fn approval_expiry(state: &State) -> Option<Timestamp> {
     match &state.approval {
         ApprovalState::Pending { asked, .. } => Some(asked.expires_at),
         _ => None,

@@ -193,6 +193,9 @@ impl State {
         match event {
             Event::RunCreated(_) => return Err("the run is there already".to_owned()),
             Event::StepStarted { step, attempt, action, facts } => {
+                if self.ending.is_some() {
+                    return Err("the run is being ended".to_owned());
+                }
                 let step = self.step_mut(step)?;
                 if !matches!(step.status, Status::Pending | Status::Again | Status::Failed { .. }) {
                     return Err(format!("step {} is {}", step.definition.id, step.status.name()));

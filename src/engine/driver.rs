@@ -1,0 +1,149 @@
+//! The loop of one run: ask what is next, do it, ask again.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    Engine,
+    live::{AppendError, Live},
+};
+use crate::{
+    clock::Timestamp,
+    ids,
+    run::{
+        event::{ApprovalAsked, Event, SkipReason},
+        next::{self, About, Next},
+        state::State,
+    },
+};
+
+/// How long a run rests when the store fails, before it is tried again.
+const STORE_REST: Duration = Duration::from_secs(1);
+
+pub(super) async fn drive(engine: Engine, live: Arc<Live>) {
+    while !engine.0.stopping.is_cancelled() {
+        match turn(&engine, &live).await {
+            Ok(Turn::Go) => {}
+            Ok(Turn::Ended) => {
+                engine.forget(live.id());
+                engine.announce(live.id());
+                return;
+            }
+            // Somebody's click came in between: look again.
+            Err(AppendError::Illegal(illegal)) => {
+                tracing::warn!(run = %live.id().short(), %illegal, "the run has changed in the meantime");
+                engine.0.clock.sleep(Duration::from_millis(10)).await;
+            }
+            Err(AppendError::Store(error)) => {
+                tracing::error!(
+                    run = %live.id().short(),
+                    error = format!("{error:#}"),
+                    "the journal cannot be written; nothing proceeds until it can"
+                );
+                if error.to_string().contains("belongs to another drbot") {
+                    engine.forget(live.id());
+                    return;
+                }
+                engine.wait(&live, Some(engine.0.clock.now() + STORE_REST)).await;
+            }
+        }
+    }
+}
+
+enum Turn {
+    Go,
+    Ended,
+}
+
+async fn turn(engine: &Engine, live: &Arc<Live>) -> Result<Turn, AppendError> {
+    let state = live.state().await;
+    match next::next(&state, engine.0.clock.now()) {
+        Next::Begin { step } => engine.begin_step(live, &state, step).await?,
+        Next::Settle { step } => engine.settle(live, &state, step).await?,
+        Next::Skip { step } => {
+            let step = state.steps[step].definition.id.clone();
+            engine.append(live, Event::StepSkipped { step, reason: SkipReason::Condition }).await?;
+        }
+        Next::AskApproval { round } => {
+            let asked = engine.approval(&state, round);
+            engine.append(live, Event::ApprovalAsked(Box::new(asked))).await?;
+        }
+        Next::ExpireApproval { round } => engine.append(live, Event::ApprovalExpired { round }).await?,
+        Next::Ask { step, about } => engine.append(live, question(&state, step, about)).await?,
+        Next::Undo { step, attempt } => engine.undo(live, &state, step, attempt).await?,
+        Next::Recover => engine.append(live, Event::Recovered).await?,
+        Next::Finish { outcome, message } => engine.append(live, Event::Finished { outcome, message }).await?,
+        Next::Wait { until, .. } => engine.wait(live, until).await,
+        Next::Ended => return Ok(Turn::Ended),
+    }
+    Ok(Turn::Go)
+}
+
+fn question(state: &State, index: usize, about: About) -> Event {
+    let step = &state.steps[index];
+    Event::QuestionAsked {
+        step: step.definition.id.clone(),
+        token: ids::random_token(),
+        question: about.question(step),
+        choices: about.choices(step, state.past_return()),
+    }
+}
+
+impl Engine {
+    /// Holds no work: returns when somebody wakes the run, at `until`, or when drbot stops.
+    pub(super) async fn wait(&self, live: &Live, until: Option<Timestamp>) {
+        let due = async {
+            match until {
+                Some(at) => self.0.clock.sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = live.wake.notified() => {}
+            () = due => {}
+            () = self.0.stopping.cancelled() => {}
+        }
+    }
+
+    /// What approvers are asked: the plan as it is rendered now, and what binds their yes to it.
+    pub(super) fn approval(&self, state: &State, round: u32) -> ApprovalAsked {
+        let plan = super::step::plan(state);
+        let approval = state.created.command.approval.clone();
+        let render = |template: Option<String>| {
+            let text = template?;
+            match super::step::render_for_people(state, &text) {
+                Ok(text) => Some(self.0.secrets.mask(&text)),
+                Err(error) => Some(format!("(cannot be told: {error})")),
+            }
+        };
+        let expires = approval.as_ref().map_or(Duration::from_secs(300), |approval| approval.expires.0);
+        ApprovalAsked {
+            round,
+            token: ids::random_token(),
+            plan_hash: crate::access::plan_hash(state),
+            plan,
+            cost: render(approval.as_ref().and_then(|approval| approval.cost.clone())),
+            confirm: render(approval.and_then(|approval| approval.confirm)),
+            expires_at: self.0.clock.now() + expires,
+        }
+    }
+
+    /// Journals a sample of each target's database from time to time, so that losses can be told when it is gone.
+    pub(super) fn start_sampling(&self) {
+        let configuration = self.configuration();
+        for (name, target) in &configuration.settings.target {
+            let (Some(every), Some(postgres)) = (target.sample_every, &target.postgres) else { continue };
+            let engine = self.clone();
+            let name = name.clone();
+            let database = postgres.database.clone();
+            self.0.tasks.spawn(async move {
+                loop {
+                    engine.sample(&name, &database).await;
+                    tokio::select! {
+                        () = engine.0.clock.sleep(every.0.max(Duration::from_secs(1))) => {}
+                        () = engine.0.stopping.cancelled() => return,
+                    }
+                }
+            });
+        }
+    }
+}

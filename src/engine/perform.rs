@@ -1,0 +1,292 @@
+//! The work itself, within its limits: timeout, cancel, and the actions that are the engine's own.
+
+use std::time::Duration;
+
+use futures::future::join_all;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use super::{
+    Engine,
+    live::{Live, LiveProgress},
+    outputs,
+    step::{Attempted, is_of_engine, must_be_settled},
+};
+use crate::{
+    access::Permit,
+    actions::{Context, Done, Failure, Progress, ProgressValue},
+    run::{
+        event::Event,
+        next::{self, Next},
+    },
+    runbook::{
+        action::{Action, Postgres, Wait},
+        definition::{Check, OnFailure, Step},
+    },
+    sample::Sample,
+};
+
+/// How long an action may take to stop once it is told to.
+const STOPPING: Duration = Duration::from_secs(15);
+/// The limit of one probe of a `wait`.
+const PROBE: Duration = Duration::from_secs(5);
+
+impl Engine {
+    /// One attempt under the step's limit. When the time is up, or somebody stops it, the work is really stopped
+    /// before this returns.
+    pub(super) async fn attempt(
+        &self,
+        live: &Live,
+        permit: &Permit,
+        step: &Step,
+        action: &Action,
+        mut context: Context,
+    ) -> Attempted {
+        live.begin_attempt(context.cancel.clone());
+        let (sender, receiver) = watch::channel(ProgressValue::default());
+        context.progress = Progress::new(sender);
+        let cancel = context.cancel.clone();
+        let work = async {
+            let done = self.act(permit, step, action, &context).await?;
+            self.verify(step.check.as_ref(), &context).await?;
+            Ok(done)
+        };
+        tokio::pin!(work);
+        let (result, timed_out) = tokio::select! {
+            result = &mut work => (result, false),
+            () = self.forward(live, &step.id, receiver) => unreachable!("forwarding never ends"),
+            () = self.meanwhile(live) => unreachable!("what is aside never ends"),
+            () = self.0.clock.sleep(step.timeout().0) => {
+                cancel.cancel();
+                let stopped = self.0.clock.timeout(STOPPING, &mut work).await;
+                (stopped.unwrap_or_else(|| Err(Failure::Unknown {
+                    message: format!("it was over its time, and did not stop within {} s", STOPPING.as_secs()),
+                })), true)
+            }
+        };
+        live.end_attempt();
+        match result {
+            Ok(done) => Attempted::Done(done),
+            Err(Failure::Cancelled) if self.0.halting.is_cancelled() => Attempted::Parked,
+            Err(Failure::Cancelled) if timed_out && must_be_settled(step) => {
+                Attempted::Unsettled(format!("it was stopped after {}", step.timeout()))
+            }
+            Err(Failure::Cancelled) if timed_out => Attempted::TimedOut,
+            Err(Failure::Unknown { message }) if must_be_settled(step) => Attempted::Unsettled(message),
+            Err(failure) => Attempted::Failed(failure),
+        }
+    }
+
+    /// Makes what the action says of its progress known, for as long as it is awaited.
+    async fn forward(&self, live: &Live, step: &str, mut receiver: watch::Receiver<ProgressValue>) {
+        let since = self.0.clock.now();
+        while receiver.changed().await.is_ok() {
+            let value = receiver.borrow_and_update().clone();
+            live.progress.send_replace(Some(LiveProgress { step: step.to_owned(), since, value }));
+            self.announce(live.id());
+        }
+        std::future::pending::<()>().await;
+    }
+
+    /// What goes on beside a step: the approval is asked for and expires, and a stop that came in just before the step
+    /// had begun reaches it.
+    async fn meanwhile(&self, live: &Live) {
+        loop {
+            let state = live.state().await;
+            if state.ending.is_some() {
+                live.cancel_attempt();
+            }
+            let event = match next::aside(&state, self.0.clock.now()) {
+                Some(Next::AskApproval { round }) => Event::ApprovalAsked(Box::new(self.approval(&state, round))),
+                Some(Next::ExpireApproval { round }) => Event::ApprovalExpired { round },
+                _ => {
+                    self.wait(live, next::approval_expiry(&state)).await;
+                    if self.0.stopping.is_cancelled() {
+                        std::future::pending::<()>().await;
+                    }
+                    continue;
+                }
+            };
+            if let Err(error) = self.append(live, event).await {
+                tracing::warn!(run = %live.id().short(), %error, "the approval could not be journaled");
+                self.0.clock.sleep(Duration::from_secs(1)).await;
+            }
+        }
+    }
+
+    /// Does an action and judges its result. Demands the permit: nothing acts without access having been asked.
+    pub(super) async fn act(
+        &self,
+        permit: &Permit,
+        step: &Step,
+        action: &Action,
+        context: &Context,
+    ) -> Result<Done, Failure> {
+        let done = match action {
+            Action::Wait(wait) => return self.wait_until(permit, step, wait, context).await,
+            Action::Parallel(branches) => return self.parallel(permit, branches, context).await,
+            Action::Notify(notify) => Done::new(notify.message.clone()).with("message", notify.message.clone()),
+            Action::Ask(_) | Action::Call(_) => return Err(Failure::refused("this is no action of its own")),
+            action => self.0.actions.perform(action, context).await?,
+        };
+        outputs::judge(action, step.expect.as_deref(), &done.fields)
+            .map_err(|message| Failure::Failed { message, log: done.log.clone() })?;
+        self.remember(action, &done, context).await;
+        Ok(done)
+    }
+
+    /// The step's check, after its action.
+    async fn verify(&self, check: Option<&Check>, context: &Context) -> Result<(), Failure> {
+        let Some(check) = check else { return Ok(()) };
+        let done = self.0.actions.perform(&check.action, context).await?;
+        outputs::judge(&check.action, check.expect.as_deref(), &done.fields)
+            .map_err(|message| Failure::failed(format!("its effect is not there: {message}")))
+    }
+
+    async fn wait_until(&self, permit: &Permit, step: &Step, wait: &Wait, context: &Context) -> Result<Done, Failure> {
+        let stopped = || Failure::Cancelled;
+        if let Some(duration) = wait.duration {
+            tokio::select! {
+                () = self.0.clock.sleep(duration.0) => {}
+                () = context.cancel.cancelled() => return Err(stopped()),
+            }
+        }
+        let Some(until) = &wait.until else { return Ok(Done::new("waited")) };
+        let mut in_a_row = 0;
+        loop {
+            let mut probe_context = context.clone();
+            probe_context.cancel = context.cancel.child_token();
+            let probe = Box::pin(self.act(permit, step, until, &probe_context));
+            let result = tokio::select! {
+                result = self.0.clock.timeout(PROBE, probe) => result,
+                () = context.cancel.cancelled() => return Err(stopped()),
+            };
+            let last = match result {
+                Some(Ok(done)) => {
+                    in_a_row += 1;
+                    if in_a_row >= wait.times {
+                        return Ok(Done { summary: format!("{in_a_row} times in a row: {}", done.summary), ..done });
+                    }
+                    done.summary
+                }
+                Some(Err(Failure::Cancelled)) if context.cancel.is_cancelled() => return Err(stopped()),
+                Some(Err(failure)) => {
+                    in_a_row = 0;
+                    failure.to_string()
+                }
+                None => {
+                    in_a_row = 0;
+                    format!("no answer within {} s", PROBE.as_secs())
+                }
+            };
+            context.progress.report(ProgressValue {
+                done: u64::from(in_a_row),
+                total: u64::from(wait.times),
+                unit: "checks",
+                doing: last,
+            });
+            tokio::select! {
+                () = self.0.clock.sleep(wait.every.0) => {}
+                () = context.cancel.cancelled() => return Err(stopped()),
+            }
+        }
+    }
+
+    /// All branches at once, each with a limit of its own; what one does never delays another.
+    async fn parallel(&self, permit: &Permit, branches: &[Step], context: &Context) -> Result<Done, Failure> {
+        let results = join_all(branches.iter().map(|branch| self.branch(permit, branch, context))).await;
+        let mut all = Done::default();
+        let mut failed = Vec::new();
+        for (branch, result) in branches.iter().zip(results) {
+            let fields = match result {
+                Ok(done) => {
+                    all.log.extend(done.log.iter().map(|line| format!("{}: {line}", branch.id)));
+                    let mut fields = outputs::outputs(branch, &done.fields).map_err(Failure::failed)?;
+                    fields.extend([
+                        ("ok".to_owned(), Value::from(true)),
+                        ("summary".to_owned(), Value::from(done.summary)),
+                        ("error".to_owned(), Value::Null),
+                    ]);
+                    Value::Object(fields)
+                }
+                Err(failure) => {
+                    let message = failure.to_string();
+                    if branch.on_failure() != OnFailure::Continue {
+                        failed.push(format!("{}: {message}", branch.name));
+                    }
+                    json!({ "ok": false, "summary": "", "error": message })
+                }
+            };
+            all.fields.insert(branch.id.clone(), fields);
+        }
+        if context.cancel.is_cancelled() {
+            return Err(Failure::Cancelled);
+        }
+        let good = all.fields.values().filter(|branch| branch["ok"] == Value::from(true)).count();
+        all.summary = format!("{good} of {} good", branches.len());
+        if failed.is_empty() { Ok(all) } else { Err(Failure::Failed { message: failed.join("; "), log: all.log }) }
+    }
+
+    async fn branch(&self, permit: &Permit, branch: &Step, context: &Context) -> Result<Done, Failure> {
+        let limit = branch.timeout().0;
+        let mut own = context.clone();
+        own.cancel = context.cancel.child_token();
+        own.timeout = limit;
+        own.progress = Progress::default();
+        own.labels.step = format!("{}.{}", context.labels.step, branch.id);
+        let work = Box::pin(self.act(permit, branch, &branch.action, &own));
+        match self.0.clock.timeout(limit, work).await {
+            Some(result) => result,
+            None => {
+                own.cancel.cancel();
+                Err(Failure::failed(format!("no answer within {}", branch.timeout())))
+            }
+        }
+    }
+
+    /// Keeps counts that were read from the living database, for the day when it cannot be read.
+    async fn remember(&self, action: &Action, done: &Done, context: &Context) {
+        if is_of_engine(action) || !matches!(action, Action::Postgres(Postgres::Counts { .. } | Postgres::Assess { .. })) {
+            return;
+        }
+        let live = done.fields.get("measured_by").is_none_or(|by| by == "live");
+        let Some(tables) = done.fields.get("tables").filter(|_| live) else { return };
+        let Ok(tables) = serde_json::from_value::<std::collections::BTreeMap<String, i64>>(tables.clone()) else { return };
+        let newest = done.fields.get("newest").and_then(|at| at.as_str()).and_then(|at| at.parse().ok());
+        let sample = Sample { at: self.0.clock.now(), tables, newest };
+        let configuration = self.configuration();
+        let name = configuration.settings.target.iter().find_map(|(name, target)| {
+            let same = context.target.as_ref().is_some_and(|used| used.postgres == target.postgres);
+            same.then_some(name)
+        });
+        if let Some(name) = name
+            && !sample.tables.is_empty()
+            && let Err(error) = self.0.store.put_sample(name, &sample).await
+        {
+            tracing::warn!(error = format!("{error:#}"), "a sample could not be kept");
+        }
+    }
+
+    /// Reads a target's counts now; a database that cannot be read is nothing unusual here.
+    pub(super) async fn sample(&self, target: &str, database: &str) {
+        let configuration = self.configuration();
+        let Some(settings) = configuration.settings.target.get(target) else { return };
+        let context = Context {
+            labels: crate::actions::Labels { run: "sample".to_owned(), step: target.to_owned(), attempt: 1 },
+            target: Some(std::sync::Arc::new(settings.clone())),
+            secrets: self.0.secrets.clone(),
+            clock: self.0.clock.clone(),
+            cancel: self.0.stopping.child_token(),
+            timeout: PROBE,
+            progress: Progress::default(),
+            sample: None,
+            facts: crate::actions::Fields::new(),
+        };
+        let action = Action::Postgres(Postgres::Counts { database: database.to_owned() });
+        match self.0.clock.timeout(PROBE, self.0.actions.perform(&action, &context)).await {
+            Some(Ok(done)) => self.remember(&action, &done, &context).await,
+            Some(Err(failure)) => tracing::debug!(target_name = target, %failure, "no sample of the database"),
+            None => tracing::debug!(target_name = target, "no sample of the database: it does not answer"),
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! A wish to run a command, from whichever surface, becomes a run: or a refusal that says what to do.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::{Engine, live::Live};
+use crate::{
+    access::{self, Caller, Refusal},
+    actions::Fields,
+    clock::Timestamp,
+    config::load::Configuration,
+    ids::RunId,
+    run::{
+        context::{self, Scoped},
+        event::{Created, Entry, Event},
+        state::State,
+    },
+    runbook::{
+        action::{Action, Postgres},
+        definition::{ChoicesFrom, Command, OptionSpec, Risk, ValueType},
+        template,
+    },
+    store::journal::{Creation, Ownership},
+};
+
+/// The longest value of an option.
+const LONGEST_VALUE: usize = 1000;
+
+/// Somebody wants a command to be run.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Names the request itself (an interaction's id): delivered twice, it acts once.
+    pub key: String,
+    pub command: String,
+    pub options: BTreeMap<String, String>,
+    pub caller: Caller,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Submitted {
+    Started(RunId),
+    /// The same request was here before.
+    AlreadyStarted(RunId),
+}
+
+/// Why a command is not run. Nothing has happened.
+#[derive(Debug, thiserror::Error)]
+pub enum RequestError {
+    #[error("there is no command {name}")]
+    UnknownCommand { name: String, known: Vec<String> },
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    #[error("too many commands")]
+    Throttled { wait: std::time::Duration },
+    #[error("another run holds {lock}")]
+    Locked { lock: String, holder: RunId, command: String, requester: String, since: Timestamp },
+    #[error("the option {option}: {problem}")]
+    BadOption { option: String, problem: String },
+    #[error("{value} is not to be had for {option}")]
+    UnknownChoice { option: String, value: String, known: Vec<String> },
+    #[error("drbot is stopping")]
+    Stopping,
+    #[error("{0}")]
+    Broken(String),
+    #[error("the store failed")]
+    Store(#[source] anyhow::Error),
+}
+
+impl Engine {
+    /// Checks the request and starts its run. When this returns, the run is durable.
+    ///
+    /// # Errors
+    /// Why not; nothing has happened then.
+    pub async fn submit(&self, request: Request) -> Result<Submitted, RequestError> {
+        if self.0.stopping.is_cancelled() {
+            return Err(RequestError::Stopping);
+        }
+        let configuration = self.configuration();
+        let command = configuration.commands.get(&request.command).ok_or_else(|| RequestError::UnknownCommand {
+            name: request.command.clone(),
+            known: configuration.commands.keys().cloned().collect(),
+        })?;
+        access::start(&configuration.settings, command, &request.caller)?;
+        // Stopping must always be possible: what is safe is never throttled.
+        if command.risk != Risk::Safe {
+            self.0.throttle.count(request.caller.person.id).map_err(|wait| RequestError::Throttled { wait })?;
+        }
+        check_options(command, &request.options)?;
+        self.check_choices(&configuration, command, &request.options).await?;
+        self.create(&configuration, command, request).await
+    }
+
+    async fn create(
+        &self,
+        configuration: &Configuration,
+        command: &Command,
+        request: Request,
+    ) -> Result<Submitted, RequestError> {
+        let id = RunId::generate();
+        let now = self.0.clock.now();
+        let mut created = freeze(configuration, command, &request)?;
+        let ownership = Ownership { owner: self.0.owner.clone(), generation: 1 };
+        let first = Entry { run: id, seq: 1, at: now, event: Event::RunCreated(Box::new(created.clone())) };
+        let state = State::begin(&first).map_err(|illegal| RequestError::Broken(illegal.to_string()))?;
+        if let Some(lock) = &command.lock {
+            let name = template::render_text(lock, &context::of(&state, Scoped::Command))
+                .map_err(|error| RequestError::Broken(format!("the lock of /{} cannot be told: {error}", command.name)))?;
+            created.lock = Some(name);
+        }
+        let store = &self.0.store;
+        let creation = store.create_run(id, &request.key, created, &ownership, now).await.map_err(RequestError::Store)?;
+        match creation {
+            Creation::Created(entry) => {
+                let state = State::begin(&entry).map_err(|illegal| RequestError::Broken(illegal.to_string()))?;
+                tracing::info!(run = %id.short(), command = command.name, by = request.caller.person.name, "a run starts");
+                self.adopt(Live::new(state, ownership));
+                Ok(Submitted::Started(id))
+            }
+            Creation::AlreadyRequested(run) => Ok(Submitted::AlreadyStarted(run)),
+            Creation::Locked(holder) => Err(self.locked_by(holder).await),
+        }
+    }
+
+    async fn locked_by(&self, holder: RunId) -> RequestError {
+        match self.snapshot(holder).await {
+            Ok(Some(snapshot)) => RequestError::Locked {
+                lock: snapshot.state.created.lock.clone().unwrap_or_default(),
+                holder,
+                command: snapshot.state.created.command.name.clone(),
+                requester: snapshot.state.created.requester.name.clone(),
+                since: snapshot.state.created_at,
+            },
+            Ok(None) => RequestError::Broken(format!("run {} holds the lock", holder.short())),
+            Err(error) => RequestError::Store(error),
+        }
+    }
+
+    /// Discord does not check what autocomplete offered, so it is checked here, before anything happens.
+    async fn check_choices(
+        &self,
+        configuration: &Configuration,
+        command: &Command,
+        options: &BTreeMap<String, String>,
+    ) -> Result<(), RequestError> {
+        for (name, option) in &command.options {
+            let (Some(ChoicesFrom::Backups), Some(value)) = (option.choices_from, options.get(name)) else { continue };
+            if Some(value) == option.default.as_ref() {
+                continue;
+            }
+            let known = self.backups(configuration, command).await.map_err(|problem| RequestError::BadOption {
+                option: name.clone(),
+                problem,
+            })?;
+            let names: Vec<String> = known
+                .iter()
+                .filter_map(|backup| backup.get("backup").or_else(|| backup.get("file")))
+                .filter_map(|name| name.as_str().map(str::to_owned))
+                .collect();
+            if !names.contains(value) {
+                return Err(RequestError::UnknownChoice { option: name.clone(), value: value.clone(), known: names });
+            }
+        }
+        Ok(())
+    }
+
+    /// The backups of a command's target, newest first, as the action lists them: for completion and for checking.
+    ///
+    /// # Errors
+    /// Why they cannot be listed.
+    pub async fn backups(&self, configuration: &Configuration, command: &Command) -> Result<Vec<Fields>, String> {
+        let target = command.target.as_ref().and_then(|name| Some((name, configuration.settings.target.get(name)?)));
+        let Some((name, target)) = target else { return Err("the command has no target".to_owned()) };
+        let sample = self.0.store.last_sample(name, self.0.clock.now()).await.ok().flatten();
+        let limit = std::time::Duration::from_secs(2);
+        let context = crate::actions::Context {
+            labels: crate::actions::Labels { run: "list".to_owned(), step: "backups".to_owned(), attempt: 1 },
+            target: Some(std::sync::Arc::new(target.clone())),
+            secrets: self.0.secrets.clone(),
+            clock: self.0.clock.clone(),
+            cancel: self.0.stopping.child_token(),
+            timeout: limit,
+            progress: crate::actions::Progress::default(),
+            sample,
+            facts: Fields::new(),
+        };
+        let action = Action::Postgres(Postgres::Backups {});
+        let listed = self.0.clock.timeout(limit, self.0.actions.perform(&action, &context)).await;
+        let done = match listed {
+            Some(Ok(done)) => done,
+            Some(Err(failure)) => return Err(failure.to_string()),
+            None => return Err("the folder of backups does not answer".to_owned()),
+        };
+        match done.fields.get("backups") {
+            Some(Value::Array(backups)) => Ok(backups.iter().filter_map(|one| one.as_object().cloned()).collect()),
+            _ => Ok(Vec::new()),
+        }
+    }
+}
+
+fn check_options(command: &Command, options: &BTreeMap<String, String>) -> Result<(), RequestError> {
+    let bad = |option: &str, problem: String| Err(RequestError::BadOption { option: option.to_owned(), problem });
+    for (name, value) in options {
+        let Some(option) = command.options.get(name) else {
+            return bad(name, format!("/{} has no such option", command.name));
+        };
+        if value.len() > LONGEST_VALUE || value.contains('\0') {
+            return bad(name, format!("a value has at most {LONGEST_VALUE} characters, and no zero byte"));
+        }
+        if !option.choices.is_empty() && !option.choices.contains(value) {
+            return bad(name, format!("choose one of {}", option.choices.join(", ")));
+        }
+        if !fits(option, value) {
+            return bad(name, format!("`{value}` is not of the type {:?}", option.kind).to_lowercase());
+        }
+    }
+    match command.options.iter().find(|(name, option)| option.required && !options.contains_key(*name)) {
+        Some((name, option)) => bad(name, format!("it is needed: {}", option.help)),
+        None => Ok(()),
+    }
+}
+
+fn fits(option: &OptionSpec, value: &str) -> bool {
+    match option.kind {
+        ValueType::Integer => value.parse::<i64>().is_ok(),
+        ValueType::Number => value.parse::<f64>().is_ok_and(f64::is_finite),
+        ValueType::Boolean => matches!(value, "true" | "false"),
+        ValueType::Duration => value.parse::<crate::runbook::span::Span>().is_ok(),
+        ValueType::Timestamp => value.parse::<Timestamp>().is_ok(),
+        ValueType::String | ValueType::List | ValueType::Object | ValueType::Any => true,
+    }
+}
+
+/// Everything the run needs to know, as it is now.
+fn freeze(configuration: &Configuration, command: &Command, request: &Request) -> Result<Created, RequestError> {
+    let broken = |error: serde_json::Error| RequestError::Broken(error.to_string());
+    let definition = serde_json::to_string(command).map_err(broken)?;
+    let definition_hash = Sha256::digest(&definition).iter().map(|byte| format!("{byte:02x}")).collect();
+    let settings = &configuration.settings;
+    let target = match command.target.as_ref().and_then(|name| Some((name, settings.target.get(name)?))) {
+        Some((name, target)) => {
+            let mut value = serde_json::to_value(target).map_err(broken)?;
+            if let Value::Object(fields) = &mut value {
+                fields.insert("name".to_owned(), Value::from(name.clone()));
+                let database = target.postgres.as_ref().map(|postgres| postgres.database.clone());
+                fields.insert("database".to_owned(), database.map_or(Value::Null, Value::from));
+            }
+            value
+        }
+        None => Value::Null,
+    };
+    Ok(Created {
+        command: command.clone(),
+        definition_hash,
+        options: request.options.clone(),
+        requester: request.caller.person.clone(),
+        requester_roles: request.caller.roles.clone(),
+        channel: request.caller.channel,
+        target,
+        scenario: command.scenario.as_ref().and_then(|name| settings.scenario.get(name)).cloned(),
+        lock: None,
+    })
+}

@@ -1,0 +1,55 @@
+//! Taking back what a step did. Undos must be idempotent: one that was interrupted is simply done again.
+
+use super::{
+    Engine,
+    live::{AppendError, Live},
+};
+use crate::{
+    access,
+    actions::Failure,
+    run::{
+        context::{self, Scoped},
+        event::Event,
+        state::State,
+    },
+    runbook::{definition::Step, template},
+};
+
+impl Engine {
+    pub(super) async fn undo(&self, live: &Live, state: &State, index: usize, attempt: u32) -> Result<(), AppendError> {
+        let definition = &state.steps[index].definition;
+        let id = definition.id.clone();
+        self.append(live, Event::UndoStarted { step: id.clone(), attempt }).await?;
+        let event = match self.take_back(state, index, definition).await {
+            Ok(summary) => Event::UndoSucceeded { step: id, summary: self.0.secrets.mask(&summary) },
+            Err(Failure::Cancelled) if self.0.halting.is_cancelled() => return Ok(()),
+            Err(failure) => {
+                Event::UndoFailed { step: id, attempt, message: self.0.secrets.mask(&failure.to_string()) }
+            }
+        };
+        self.append(live, event).await
+    }
+
+    async fn take_back(&self, state: &State, index: usize, definition: &Step) -> Result<String, Failure> {
+        let Some(undo) = &definition.undo else { return Ok(String::new()) };
+        let action = template::render_action(undo, &context::of(state, Scoped::Step(definition)))
+            .map_err(|error| Failure::failed(format!("it cannot be filled in: {error}")))?;
+        let step = &state.steps[index];
+        let mut context = self
+            .context(state, &definition.id, step.attempts)
+            .await
+            .map_err(|error| Failure::failed(format!("{error:#}")))?;
+        context.facts = step.facts.clone();
+        context.timeout = definition.timeout().0;
+        let permit = access::undo(state, index);
+        let plain = Step { expect: None, check: None, ..definition.clone() };
+        let work = self.act(&permit, &plain, &action, &context);
+        match self.0.clock.timeout(context.timeout, work).await {
+            Some(result) => result.map(|done| done.summary),
+            None => {
+                context.cancel.cancel();
+                Err(Failure::failed(format!("not done within {}", definition.timeout())))
+            }
+        }
+    }
+}
