@@ -1,9 +1,9 @@
 //! A run in memory: its state, and the one door through which it changes.
 
-use std::sync::{Mutex as StdMutex, PoisonError};
+use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 
 use anyhow::Result;
-use tokio::sync::{Mutex, Notify, watch};
+use tokio::sync::{Mutex, Notify, OwnedMutexGuard, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::Engine;
@@ -24,7 +24,7 @@ pub(super) struct Live {
     id: RunId,
     command: String,
     ownership: Ownership,
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
     /// Wakes the driver; a wake-up that nobody waits for yet is kept.
     pub(super) wake: Notify,
     /// Of the attempt that is under way.
@@ -58,7 +58,7 @@ impl Live {
             id: state.id,
             command: state.created.command.name.clone(),
             ownership,
-            state: Mutex::new(state),
+            state: Arc::new(Mutex::new(state)),
             wake: Notify::new(),
             progress: watch::channel(None).0,
             attempt: StdMutex::new(None),
@@ -122,28 +122,50 @@ impl Engine {
         live: &Live,
         decide: impl FnOnce(&State) -> Result<Event, E>,
     ) -> Result<(), E> {
-        let mut state = live.state.lock().await;
+        let state = live.state.clone().lock_owned().await;
         let event = decide(&state)?;
         let entry = Entry { run: live.id, seq: state.seq + 1, at: self.0.clock.now().max(state.last_at), event };
         let mut after = state.clone();
         after.apply(&entry).map_err(AppendError::from)?;
-        let action = match &entry.event {
-            Event::StepSucceeded { step, .. } => after.step(step).and_then(|step| step.action.as_ref()),
-            _ => None,
-        };
-        let deliveries = delivery::of(&entry.event, action);
-        self.0.store.append(&entry, &live.ownership, deliveries).await.map_err(AppendError::Store)?;
-        tracing::info!(
-            run = %live.id.short(),
-            command = live.command,
-            seq = entry.seq,
-            event = entry.event.kind(),
-            step = entry.event.step(),
-            "journaled"
-        );
-        *state = after;
-        drop(state);
-        self.announce(live.id);
-        Ok(())
+        // In a task of its own: whoever asked for it may be dropped at any moment, but journal and state never part.
+        let written = tokio::spawn(write(self.clone(), live.ownership.clone(), entry, state, after));
+        match written.await {
+            Ok(result) => result.map_err(|error| AppendError::Store(error).into()),
+            Err(gone) => Err(AppendError::Store(anyhow::anyhow!("writing the journal broke off: {gone}")).into()),
+        }
     }
+}
+
+async fn write(
+    engine: Engine,
+    ownership: Ownership,
+    entry: Entry,
+    mut state: OwnedMutexGuard<State>,
+    after: State,
+) -> Result<()> {
+    let action = match &entry.event {
+        Event::StepSucceeded { step, .. } => after.step(step).and_then(|step| step.action.as_ref()),
+        _ => None,
+    };
+    let deliveries = delivery::of(&entry.event, action);
+    let store = &engine.0.store;
+    if let Err(error) = store.append(&entry, &ownership, deliveries).await {
+        // An error while committing says nothing about whether it was committed: look.
+        let journal = store.journal(entry.run).await.unwrap_or_default();
+        if journal.last() != Some(&entry) {
+            return Err(error);
+        }
+    }
+    tracing::info!(
+        run = %entry.run.short(),
+        command = after.created.command.name,
+        seq = entry.seq,
+        event = entry.event.kind(),
+        step = entry.event.step(),
+        "journaled"
+    );
+    *state = after;
+    drop(state);
+    engine.announce(entry.run);
+    Ok(())
 }
