@@ -5,6 +5,10 @@
 //! back), and returns named result fields. Actions keep no memory: what must be known after a crash is returned by
 //! [`Actions::prepare`] as facts, which the engine journals before it calls [`Actions::perform`].
 
+pub mod http;
+#[cfg(test)]
+mod testing;
+
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use serde_json::{Map, Value};
