@@ -5,6 +5,7 @@
 //! back), and returns named result fields. Actions keep no memory: what must be known after a crash is returned by
 //! [`Actions::prepare`] as facts, which the engine journals before it calls [`Actions::perform`].
 
+pub mod exec;
 pub mod host;
 pub mod http;
 #[cfg(test)]
