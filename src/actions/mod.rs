@@ -5,6 +5,12 @@
 //! back), and returns named result fields. Actions keep no memory: what must be known after a crash is returned by
 //! [`Actions::prepare`] as facts, which the engine journals before it calls [`Actions::perform`].
 
+pub mod exec;
+pub mod host;
+pub mod http;
+#[cfg(test)]
+mod testing;
+
 use std::{sync::Arc, time::Duration};
 
 use serde_json::{Map, Value};
@@ -29,7 +35,8 @@ pub struct Context {
     pub target: Option<Arc<Target>>,
     pub secrets: Secrets,
     pub clock: Clock,
-    /// When it fires, the action stops what it does in the world and returns [`Failure::Cancelled`].
+    /// When it fires, the action stops what it does in the world and returns [`Failure::Cancelled`]; or
+    /// [`Failure::Unknown`] when it cannot tell whether it had happened (a request that was under way).
     pub cancel: CancellationToken,
     /// The limit of this attempt, for actions that pass it on (a statement timeout). The engine enforces it by `cancel`.
     pub timeout: Duration,
