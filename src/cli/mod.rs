@@ -1,0 +1,101 @@
+//! The command line: one file a subcommand.
+
+mod bot;
+mod check;
+mod plan;
+mod play;
+mod rehearse;
+mod runs;
+mod serve;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+use crate::{clock::Clock, config::secrets::Secrets, telemetry};
+
+/// Recovers a system from disaster out of Discord: runbooks as slash commands, approvals as buttons, a live RTO clock.
+#[derive(Debug, Parser)]
+#[command(name = "drbot", version, max_term_width = 100)]
+struct Arguments {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every subcommand knows.
+#[derive(Debug, clap::Args)]
+struct Common {
+    /// Folder with drbot.toml and commands/.
+    #[arg(long, env = "DRBOT_CONFIG", default_value = ".", global = true, value_name = "FOLDER")]
+    config: PathBuf,
+    /// Folder of drbot's own store.
+    #[arg(long, env = "DRBOT_DATA", default_value = ".drbot", global = true, value_name = "FOLDER")]
+    data: PathBuf,
+    /// What is logged, like "info" or "drbot=debug".
+    #[arg(long, env = "DRBOT_LOG", global = true, value_name = "FILTER")]
+    log: Option<String>,
+    /// How logs are written.
+    #[arg(long, env = "DRBOT_LOG_FORMAT", global = true, value_enum, default_value_t, value_name = "FORMAT")]
+    log_format: telemetry::Format,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Connect to Discord and serve until told to stop (Ctrl-C or SIGTERM).
+    Serve(serve::Arguments),
+    /// Start a local Discord on this machine, and the bot in it: no account needed.
+    Rehearse(rehearse::Arguments),
+    /// Check drbot.toml and commands/: every mistake at once, with file, line and column.
+    Check,
+    /// Show what a command would do, with its options filled in.
+    Plan(plan::Arguments),
+    /// List runs, or show one as a timeline.
+    Runs(runs::Arguments),
+}
+
+/// Runs the program and says how it ended: 0 good, 1 not, 2 wrong usage.
+pub fn main() -> ExitCode {
+    // .env first, so that it can set what arguments default to. What is set already wins.
+    let dotenv = dotenvy::dotenv();
+    let arguments = Arguments::parse();
+    let secrets = Secrets::from_env();
+    if let Err(error) = telemetry::start(arguments.common.log.as_deref(), arguments.common.log_format, secrets.clone()) {
+        eprintln!("drbot: {error:#}");
+        return ExitCode::from(2);
+    }
+    match dotenv {
+        Err(error) if !error.not_found() => {
+            eprintln!("drbot: .env cannot be read: {error}");
+            return ExitCode::from(2);
+        }
+        _ => {}
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("drbot: no runtime: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let clock = Clock::system();
+    let common = arguments.common;
+    let result = runtime.block_on(async {
+        match arguments.command {
+            Command::Serve(arguments) => serve::run(&common, arguments, secrets.clone(), clock).await,
+            Command::Rehearse(arguments) => rehearse::run(&common, arguments, secrets.clone(), clock).await,
+            Command::Check => check::run(&common, &secrets),
+            Command::Plan(arguments) => plan::run(&common, arguments, secrets.clone(), clock).await,
+            Command::Runs(arguments) => runs::run(&common, arguments, clock).await,
+        }
+    });
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("drbot: {}", secrets.mask(&format!("{error:#}")));
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -208,6 +208,27 @@ impl Engine {
         Ok(())
     }
 
+    /// Whether the choice number `index` of the open question needs a reason, when `caller` may make it.
+    ///
+    /// # Errors
+    /// Why they may not.
+    pub async fn needs_reason(&self, run: RunId, caller: &Caller, token: &str, index: usize) -> Result<bool, AnswerError> {
+        let live = self.live(run).ok_or(AnswerError::Ended)?;
+        let state = live.state().await;
+        access::steer(&self.configuration().settings, &state, caller)?;
+        let question = state.question.as_ref().filter(|question| question.token == token).ok_or(AnswerError::Stale)?;
+        Ok(question.choices.get(index).ok_or(AnswerError::Stale)?.needs_reason())
+    }
+
+    /// Whether `caller` may stop the run or answer for it.
+    ///
+    /// # Errors
+    /// Why they may not.
+    pub async fn may_steer(&self, run: RunId, caller: &Caller) -> Result<(), AnswerError> {
+        let live = self.live(run).ok_or(AnswerError::Ended)?;
+        access::steer(&self.configuration().settings, &live.state().await, caller).map_err(AnswerError::from)
+    }
+
     fn woken(&self, live: &Arc<Live>) {
         live.wake.notify_one();
     }

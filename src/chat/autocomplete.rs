@@ -1,0 +1,56 @@
+//! Completion of options from the real list, while somebody types. Discord shows at most 25 choices of 100 characters
+//! (Application Commands, autocomplete), and checks nothing of what is sent in the end.
+
+use serenity::all::{
+    AutocompleteChoice, CommandInteraction, Context, CreateAutocompleteResponse, CreateInteractionResponse,
+    ResolvedValue,
+};
+
+use super::{client::describe, handler::caller};
+use crate::{access, engine::Engine, progress::words};
+
+const MOST: usize = 25;
+const LONGEST: usize = 100;
+
+pub(super) async fn complete(engine: &Engine, context: &Context, command: CommandInteraction) {
+    let choices = choices(engine, &command).await;
+    let choices = choices.into_iter().map(|(label, value)| AutocompleteChoice::new(label, value)).collect();
+    let response = CreateInteractionResponse::Autocomplete(CreateAutocompleteResponse::new().set_choices(choices));
+    if let Err(error) = command.create_response(&context.http, response).await {
+        tracing::debug!(interaction = %command.id, error = describe(&error), "a completion came too late");
+    }
+}
+
+/// Labels and values, best first. Nothing for who may not give the command.
+async fn choices(engine: &Engine, interaction: &CommandInteraction) -> Vec<(String, String)> {
+    let configuration = engine.configuration();
+    let Some(command) = configuration.commands.get(&interaction.data.name) else { return Vec::new() };
+    let who = caller(&interaction.user, interaction.member.as_deref(), interaction.channel_id);
+    if access::start(&configuration.settings, command, &who).is_err() {
+        return Vec::new();
+    }
+    let options = interaction.data.options();
+    let typed = options.iter().find_map(|option| match option.value {
+        ResolvedValue::Autocomplete { value, .. } => Some(value.to_lowercase()),
+        _ => None,
+    });
+    let typed = typed.unwrap_or_default();
+    let backups = match engine.backups(&configuration, command).await {
+        Ok(backups) => backups,
+        Err(problem) => {
+            tracing::warn!(problem, "the backups cannot be listed");
+            return Vec::new();
+        }
+    };
+    backups
+        .iter()
+        .filter_map(|backup| {
+            let value = backup.get("file")?.as_str()?.to_owned();
+            let label = words::backup_choice(backup);
+            let wanted = value.to_lowercase().contains(&typed) || label.to_lowercase().contains(&typed);
+            let fits = value.chars().count() <= LONGEST;
+            (wanted && fits).then(|| (label.chars().take(LONGEST).collect(), value))
+        })
+        .take(MOST)
+        .collect()
+}

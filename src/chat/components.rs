@@ -1,0 +1,217 @@
+//! Buttons and the modals behind them. A click that needs words opens a modal, which must be the first answer to it;
+//! everything else is acknowledged, and answered to the one who clicked.
+
+use serenity::all::{
+    ActionRowComponent, ComponentInteraction, Context, CreateAllowedMentions, CreateInteractionResponse,
+    CreateInteractionResponseMessage, EditInteractionResponse, ModalInteraction,
+};
+
+use super::{
+    client::describe,
+    handler::caller,
+    render,
+    replies::{answer_error, refusal},
+};
+use crate::{
+    access::{self, Caller},
+    engine::{AnswerError, Engine, Request, Submitted},
+    ids::RunId,
+    progress::{
+        button::{ButtonId, ModalId},
+        words,
+    },
+};
+
+pub(super) async fn clicked(engine: &Engine, context: &Context, click: ComponentInteraction) {
+    let who = caller(&click.user, click.member.as_ref(), click.channel_id);
+    let Some(button) = ButtonId::parse(&click.data.custom_id) else {
+        return tell(context, &click, words::stale_button()).await;
+    };
+    let response = match respond(engine, &who, &button, &click.id.to_string()).await {
+        Reply::Say(text) => {
+            return tell(context, &click, text).await;
+        }
+        Reply::Modal(modal) => CreateInteractionResponse::Modal(modal),
+    };
+    if let Err(error) = click.create_response(&context.http, response).await {
+        tracing::warn!(interaction = %click.id, error = describe(&error), "a click could not be answered");
+    }
+}
+
+enum Reply {
+    Say(String),
+    Modal(serenity::all::CreateModal),
+}
+
+async fn respond(engine: &Engine, who: &Caller, button: &ButtonId, interaction: &str) -> Reply {
+    match button {
+        ButtonId::Approve { run, token } => match engine.may_approve(*run, who, token).await {
+            Ok(asked) => match asked.confirm {
+                Some(confirm) => Reply::Modal(render::modal(
+                    ModalId::ConfirmApproval { run: *run, token: token.clone() }.to_string(),
+                    words::confirm_title(),
+                    words::confirm_label(&confirm),
+                    confirm,
+                    false,
+                )),
+                None => Reply::Say(once(engine, interaction, approve(engine, who, *run, token, None)).await),
+            },
+            Err(error) => Reply::Say(answer_error(&error)),
+        },
+        ButtonId::Deny { run, token } => match engine.may_approve(*run, who, token).await {
+            Ok(_) | Err(AnswerError::Refused(access::Refusal::AlreadyApproved)) => Reply::Modal(render::modal(
+                ModalId::DenyReason { run: *run, token: token.clone() }.to_string(),
+                words::deny_title(),
+                words::reason_label(),
+                String::new(),
+                true,
+            )),
+            Err(error) => Reply::Say(answer_error(&error)),
+        },
+        ButtonId::Answer { run, token, index } => match engine.needs_reason(*run, who, token, *index).await {
+            Ok(true) => Reply::Modal(render::modal(
+                ModalId::SkipReason { run: *run, token: token.clone(), index: *index }.to_string(),
+                words::skip_title(),
+                words::reason_label(),
+                String::new(),
+                true,
+            )),
+            Ok(false) => {
+                let answer = async { said(engine.answer(*run, who, token, *index, None).await, words::answered) };
+                Reply::Say(once(engine, interaction, answer).await)
+            }
+            Err(error) => Reply::Say(answer_error(&error)),
+        },
+        ButtonId::Stop { run } => match engine.may_steer(*run, who).await {
+            Ok(()) => Reply::Modal(render::modal(
+                ModalId::StopReason { run: *run }.to_string(),
+                words::stop_title(),
+                words::reason_label(),
+                String::new(),
+                true,
+            )),
+            Err(error) => Reply::Say(answer_error(&error)),
+        },
+        ButtonId::Withdraw { run, token } => {
+            let work = async { said(engine.withdraw(*run, who, token).await, words::withdrawn) };
+            Reply::Say(once(engine, interaction, work).await)
+        }
+        ButtonId::AskAgain { run, .. } => {
+            let work = async { said(engine.ask_again(*run, who).await, words::asked_again) };
+            Reply::Say(once(engine, interaction, work).await)
+        }
+        ButtonId::Offer { command, .. } => Reply::Say(offer(engine, who, command, interaction).await),
+        ButtonId::Plan { run } => Reply::Say(plan(engine, who, *run).await),
+    }
+}
+
+pub(super) async fn submitted(engine: &Engine, context: &Context, modal: ModalInteraction) {
+    let wait = CreateInteractionResponse::Defer(CreateInteractionResponseMessage::new().ephemeral(true));
+    if let Err(error) = modal.create_response(&context.http, wait).await {
+        tracing::warn!(interaction = %modal.id, error = describe(&error), "a form could not be acknowledged");
+    }
+    let who = caller(&modal.user, modal.member.as_ref(), modal.channel_id);
+    let typed = text_of(&modal);
+    let interaction = modal.id.to_string();
+    let text = match ModalId::parse(&modal.data.custom_id) {
+        Some(ModalId::ConfirmApproval { run, token }) => {
+            once(engine, &interaction, approve(engine, &who, run, &token, Some(&typed))).await
+        }
+        Some(ModalId::DenyReason { run, token }) => {
+            let work = async { said(engine.deny(run, &who, &token, &typed).await, words::denied) };
+            once(engine, &interaction, work).await
+        }
+        Some(ModalId::SkipReason { run, token, index }) => {
+            let work = async {
+                said(engine.answer(run, &who, &token, index, Some(&typed)).await, words::answered)
+            };
+            once(engine, &interaction, work).await
+        }
+        Some(ModalId::StopReason { run }) => {
+            let work = async { said(engine.stop_run(run, &who, Some(&typed)).await, words::stopping_run) };
+            once(engine, &interaction, work).await
+        }
+        None => words::stale_button(),
+    };
+    if text.is_empty() {
+        return;
+    }
+    let answer = EditInteractionResponse::new().content(text).allowed_mentions(CreateAllowedMentions::new());
+    if let Err(error) = modal.edit_response(&context.http, answer).await {
+        tracing::warn!(interaction = %modal.id, error = describe(&error), "a form could not be answered");
+    }
+}
+
+/// Acts on an interaction at most once, however often it is delivered. An empty text means that it was here before.
+async fn once(engine: &Engine, interaction: &str, work: impl Future<Output = String>) -> String {
+    match engine.store().receive(interaction, engine.clock().now()).await {
+        Ok(true) => work.await,
+        Ok(false) => String::new(),
+        Err(error) => {
+            tracing::error!(error = format!("{error:#}"), "the store failed");
+            words::store_failed()
+        }
+    }
+}
+
+async fn approve(engine: &Engine, who: &Caller, run: RunId, token: &str, typed: Option<&str>) -> String {
+    match engine.approve(run, who, token, typed).await {
+        Ok(missing) => words::approved(missing),
+        Err(error) => answer_error(&error),
+    }
+}
+
+fn said(result: Result<(), AnswerError>, good: fn() -> String) -> String {
+    match result {
+        Ok(()) => good(),
+        Err(error) => answer_error(&error),
+    }
+}
+
+/// Starts the command that a card offers at its end, as if it had been typed.
+async fn offer(engine: &Engine, who: &Caller, command: &str, interaction: &str) -> String {
+    let request = Request {
+        key: interaction.to_owned(),
+        command: command.to_owned(),
+        options: std::collections::BTreeMap::new(),
+        caller: who.clone(),
+    };
+    match engine.submit(request).await {
+        Ok(Submitted::Started(run)) => words::started(command, &run.short()),
+        Ok(Submitted::AlreadyStarted(_)) => String::new(),
+        Err(error) => super::replies::request_error(engine, command, &error),
+    }
+}
+
+/// The whole plan that is to be approved, for whoever may start or approve the command.
+async fn plan(engine: &Engine, who: &Caller, run: RunId) -> String {
+    match engine.snapshot(run).await {
+        Ok(Some(snapshot)) => match access::steer(&engine.configuration().settings, &snapshot.state, who) {
+            Ok(()) => words::plan(&snapshot.state),
+            Err(refused) => refusal(&snapshot.state.created.command.name, &refused),
+        },
+        _ => words::run_ended(),
+    }
+}
+
+async fn tell(context: &Context, click: &ComponentInteraction, text: String) {
+    if text.is_empty() {
+        return;
+    }
+    let message = CreateInteractionResponseMessage::new()
+        .content(text)
+        .ephemeral(true)
+        .allowed_mentions(CreateAllowedMentions::new());
+    if let Err(error) = click.create_response(&context.http, CreateInteractionResponse::Message(message)).await {
+        tracing::warn!(interaction = %click.id, error = describe(&error), "a click could not be answered");
+    }
+}
+
+fn text_of(modal: &ModalInteraction) -> String {
+    let inputs = modal.data.components.iter().flat_map(|row| &row.components);
+    let texts = inputs.filter_map(|component| match component {
+        ActionRowComponent::InputText(input) => input.value.clone(),
+        _ => None,
+    });
+    texts.collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,75 @@
+//! Slash commands, as Discord is told of them. Compared first, written whole only when something differs: `ready` comes
+//! again after every new session, and Discord allows 200 creates a day.
+
+use serenity::all::{Command as Registered, CommandOptionType, CreateCommand, CreateCommandOption, GuildId, Http};
+
+use super::client::describe;
+use crate::{
+    config::load::Configuration,
+    runbook::definition::{Command, OptionSpec, ValueType},
+};
+
+pub(super) async fn commands(http: &Http, configuration: &Configuration) {
+    let guild = GuildId::new(configuration.settings.discord.guild.0);
+    let wanted: Vec<_> = configuration.commands.values().collect();
+    match guild.get_commands(http).await {
+        Ok(there) if is_same(&there, &wanted) => {
+            tracing::info!(commands = wanted.len(), "the slash commands are registered already");
+            return;
+        }
+        Ok(_) => {}
+        Err(error) => tracing::warn!(error = describe(&error), "the registered commands cannot be listed"),
+    }
+    let all = wanted.iter().map(|command| describe_command(command)).collect();
+    match guild.set_commands(http, all).await {
+        Ok(there) => tracing::info!(commands = there.len(), "the slash commands are registered"),
+        Err(error) => tracing::error!(
+            error = describe(&error),
+            "the slash commands cannot be registered; is the bot invited with the scope applications.commands?"
+        ),
+    }
+}
+
+fn describe_command(command: &Command) -> CreateCommand {
+    let mut options: Vec<_> = command.options.iter().collect();
+    // Discord wants required options first.
+    options.sort_by_key(|(_, option)| !option.required);
+    let options = options.into_iter().map(|(name, option)| describe_option(name, option)).collect();
+    CreateCommand::new(&command.name).description(&command.summary).set_options(options)
+}
+
+fn describe_option(name: &str, option: &OptionSpec) -> CreateCommandOption {
+    let described = CreateCommandOption::new(kind(option.kind), name, &option.help)
+        .required(option.required)
+        .set_autocomplete(option.choices_from.is_some());
+    option.choices.iter().fold(described, |described, choice| described.add_string_choice(choice, choice))
+}
+
+fn kind(kind: ValueType) -> CommandOptionType {
+    match kind {
+        ValueType::Integer => CommandOptionType::Integer,
+        ValueType::Number => CommandOptionType::Number,
+        ValueType::Boolean => CommandOptionType::Boolean,
+        _ => CommandOptionType::String,
+    }
+}
+
+fn is_same(there: &[Registered], wanted: &[&Command]) -> bool {
+    there.len() == wanted.len()
+        && wanted.iter().all(|command| {
+            there.iter().any(|registered| {
+                registered.name == command.name
+                    && registered.description == command.summary
+                    && registered.options.len() == command.options.len()
+                    && registered.options.iter().all(|option| {
+                        command.options.get(&option.name).is_some_and(|wanted| {
+                            option.description == wanted.help
+                                && option.kind == kind(wanted.kind)
+                                && option.required == wanted.required
+                                && option.autocomplete == wanted.choices_from.is_some()
+                                && option.choices.iter().map(|choice| &choice.name).eq(wanted.choices.iter())
+                        })
+                    })
+            })
+        })
+}

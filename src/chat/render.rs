@@ -1,0 +1,42 @@
+//! From drbot's own card to serenity's builders.
+
+use serenity::all::{
+    ButtonStyle, Colour, CreateActionRow, CreateButton, CreateEmbed, CreateEmbedFooter, CreateInputText, CreateModal,
+    InputTextStyle,
+};
+
+use crate::progress::card::{Card, Style};
+
+pub(super) fn embed(card: &Card) -> CreateEmbed {
+    let mut embed = CreateEmbed::new().title(&card.title).description(&card.description).colour(Colour::new(card.colour));
+    for field in &card.fields {
+        embed = embed.field(&field.name, &field.value, field.inline);
+    }
+    if card.footer.is_empty() { embed } else { embed.footer(CreateEmbedFooter::new(&card.footer)) }
+}
+
+pub(super) fn buttons(card: &Card) -> Vec<CreateActionRow> {
+    let row = |row: &Vec<crate::progress::card::Button>| {
+        let buttons = row.iter().map(|button| {
+            CreateButton::new(&button.id).label(&button.label).style(style(button.style)).disabled(button.disabled)
+        });
+        CreateActionRow::Buttons(buttons.collect())
+    };
+    card.buttons.iter().map(row).collect()
+}
+
+fn style(style: Style) -> ButtonStyle {
+    match style {
+        Style::Primary => ButtonStyle::Primary,
+        Style::Secondary => ButtonStyle::Secondary,
+        Style::Success => ButtonStyle::Success,
+        Style::Danger => ButtonStyle::Danger,
+    }
+}
+
+/// A modal with one line to fill in.
+pub(super) fn modal(id: String, title: String, label: String, placeholder: String, long: bool) -> CreateModal {
+    let style = if long { InputTextStyle::Paragraph } else { InputTextStyle::Short };
+    let input = CreateInputText::new(style, label, "text").placeholder(placeholder).required(true).max_length(500);
+    CreateModal::new(id, title).components(vec![CreateActionRow::InputText(input)])
+}
