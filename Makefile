@@ -1,0 +1,41 @@
+# Two commands for a fresh machine: `make demo` shows drbot at work, `make test` proves it.
+
+SHELL := /bin/bash
+PLAY ?= database-corruption
+# The range's demo secrets; a .env of yours wins.
+DEMO := set -a; source range/demo.env; set +a;
+
+.PHONY: help demo demo-down test check-machine format lint unit bench
+
+help:
+	@echo 'make demo        break a practice system and recover it, in a local Discord (PLAY=$(PLAY))'
+	@echo 'make demo-down   take the practice system away'
+	@echo 'make test        format, lints, unit, story and container tests'
+
+demo: check-machine
+	cargo build --release --bin drbot --example trading-bot
+	RANGE_BOT_BINARY=$${CARGO_TARGET_DIR:-target}/release/examples/trading-bot range/up
+	$(DEMO) $${CARGO_TARGET_DIR:-target}/release/drbot --log warn rehearse --play $(PLAY)
+
+demo-down:
+	range/down
+
+test: check-machine lint unit
+
+check-machine:
+	scripts/prepare
+
+format:
+	cargo fmt --check
+
+lint: format
+	cargo clippy --all-targets --features failpoints -- -D warnings
+	scripts/shell-lint
+	scripts/dependencies
+
+unit:
+	range/images/build
+	cargo test --features failpoints
+
+bench:
+	cargo bench

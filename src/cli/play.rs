@@ -1,0 +1,205 @@
+//! Plays a disaster on the range: breaks it, types the command as the on-call engineer, approves as another person, and
+//! shows the card as it changes. People act through the rehearsal's control API, so the bot sees nothing but Discord.
+
+use std::{
+    io::{IsTerminal, Write},
+    time::Duration,
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::ValueEnum;
+use serde_json::{Value, json};
+
+use super::{Common, bot::Bot};
+use crate::{
+    clock::{Clock, elapsed},
+    engine::Snapshot,
+    ids::RunId,
+    progress::{text, view, words},
+    run::state::{ApprovalState, State},
+};
+
+/// How long a play may take altogether.
+const LIMIT: Duration = Duration::from_secs(20 * 60);
+const COMMAND: &str = "restore-db";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Play {
+    /// Rows of the trading database are damaged; /restore-db brings them back.
+    DatabaseCorruption,
+}
+
+/// Plays it to its end; whether the recovery succeeded.
+pub(super) async fn perform(play: Play, bot: &Bot, common: &Common, url: &str, clock: &Clock) -> Result<bool> {
+    let Play::DatabaseCorruption = play;
+    let stage = Stage { http: reqwest::Client::new(), url: url.to_owned(), clock: clock.clone() };
+    stage.wait_for_commands().await?;
+    heading("The database is damaged");
+    break_range(common, "rows-damaged").await?;
+    heading("Dana (on call) types /restore-db");
+    let run = stage.command(bot).await?;
+    let state = clock
+        .timeout(LIMIT, stage.to_the_end(bot, run))
+        .await
+        .context("the play took over 20 minutes")??;
+    report(&state);
+    Ok(state.finished.as_ref().is_some_and(|finished| finished.outcome.is_success()) && state.recovered_at.is_some())
+}
+
+fn heading(text: &str) {
+    println!("\n▌ {text}\n");
+}
+
+async fn break_range(common: &Common, verb: &str) -> Result<()> {
+    let script = common.config.join("range/break");
+    let script = std::path::absolute(&script)?;
+    let status = tokio::process::Command::new(&script)
+        .arg(verb)
+        .status()
+        .await
+        .with_context(|| format!("{} cannot be run", script.display()))?;
+    ensure!(status.success(), "range/break {verb} failed; is the range up? (range/up)");
+    Ok(())
+}
+
+/// The people on the stage, and how they act.
+struct Stage {
+    http: reqwest::Client,
+    url: String,
+    clock: Clock,
+}
+
+impl Stage {
+    async fn post(&self, verb: &str, body: Value) -> Result<Value> {
+        let response = self.http.post(format!("{}/rehearsal/api/{verb}", self.url)).json(&body).send().await?;
+        let status = response.status();
+        let answer: Value = response.json().await.with_context(|| format!("the rehearsal's answer to {verb}"))?;
+        ensure!(status.is_success(), "the rehearsal refuses {verb}: {answer}");
+        Ok(answer)
+    }
+
+    async fn get(&self, what: &str) -> Result<Value> {
+        let response = self.http.get(format!("{}/rehearsal/api/{what}", self.url)).send().await?;
+        Ok(response.error_for_status()?.json().await?)
+    }
+
+    async fn wait_for_commands(&self) -> Result<()> {
+        for _ in 0..200 {
+            let state = self.get("state").await?;
+            let commands = state["commands"].as_array().cloned().unwrap_or_default();
+            if commands.iter().any(|command| command["name"] == COMMAND) {
+                return Ok(());
+            }
+            self.clock.sleep(Duration::from_millis(50)).await;
+        }
+        bail!("the bot did not register /{COMMAND} within 10 s");
+    }
+
+    async fn command(&self, bot: &Bot) -> Result<RunId> {
+        let mut changes = bot.engine.changes();
+        let body = json!({ "person": "Dana", "channel": "incidents", "command": COMMAND, "options": {} });
+        let answer = self.post("command", body).await?;
+        let started = async {
+            loop {
+                let run = changes.recv().await?;
+                if let Some(snapshot) = bot.engine.snapshot(run).await?
+                    && snapshot.state.created.command.name == COMMAND
+                {
+                    return anyhow::Ok(run);
+                }
+            }
+        };
+        match self.clock.timeout(Duration::from_secs(5), started).await {
+            Some(run) => run,
+            None => bail!("the command was not taken: {}", answer["response"]["content"]),
+        }
+    }
+
+    /// Shows the card as it changes, approves when it is time, and returns the state at the end.
+    async fn to_the_end(&self, bot: &Bot, run: RunId) -> Result<State> {
+        let mut screen = Screen::new();
+        let mut approved = false;
+        loop {
+            let snapshot = bot.engine.snapshot(run).await?.context("the run is gone")?;
+            screen.show(&snapshot, &self.clock);
+            if snapshot.state.finished.is_some() {
+                return Ok(snapshot.state);
+            }
+            if let ApprovalState::Pending { asked, .. } = &snapshot.state.approval
+                && !approved
+                && self.approve(asked.confirm.as_deref().unwrap_or_default()).await?
+            {
+                approved = true;
+                screen.say("Omar (DBA) reads the plan, presses Approve, and types the database's name");
+            }
+            self.clock.sleep(Duration::from_millis(250)).await;
+        }
+    }
+
+    /// Presses the button once it is there; false while it is not.
+    async fn approve(&self, confirm: &str) -> Result<bool> {
+        let messages = self.get("messages?channel=incidents&person=Omar").await?;
+        let with_button = messages.as_array().into_iter().flatten().rev().find(|message| {
+            let rows = message["components"].as_array().into_iter().flatten();
+            rows.flat_map(|row| row["components"].as_array().into_iter().flatten())
+                .any(|button| button["label"] == "Approve" && button["disabled"] != Value::from(true))
+        });
+        let Some(message) = with_button else { return Ok(false) };
+        let click = json!({ "person": "Omar", "message": message["id"], "label": "Approve" });
+        let answer = self.post("click", click).await?;
+        let modal = &answer["modal"];
+        if modal.is_null() {
+            bail!("Omar's click was answered with {}", answer["response"]["content"]);
+        }
+        let input = modal["components"][0]["components"][0]["custom_id"].as_str().unwrap_or("text").to_owned();
+        let mut values = serde_json::Map::new();
+        values.insert(input, Value::from(confirm));
+        self.post("submit", json!({ "person": "Omar", "modal": modal["id"], "values": values })).await?;
+        Ok(true)
+    }
+}
+
+/// Shows a card in place at a terminal; elsewhere, each time a step changes.
+struct Screen {
+    in_place: bool,
+    lines: usize,
+    last: String,
+}
+
+impl Screen {
+    fn new() -> Self {
+        Self { in_place: std::io::stdout().is_terminal(), lines: 0, last: String::new() }
+    }
+
+    fn show(&mut self, snapshot: &Snapshot, clock: &Clock) {
+        let live = snapshot.progress.as_ref().map(crate::chat::live);
+        let card = text::card(&view::of(&snapshot.state, clock.now(), live.as_ref()), 100, self.in_place);
+        let key = if self.in_place { card.clone() } else { snapshot.state.seq.to_string() };
+        if key == self.last {
+            return;
+        }
+        self.last = key;
+        let mut out = std::io::stdout().lock();
+        let back = if self.in_place && self.lines > 0 { format!("\x1b[{}A\x1b[J", self.lines) } else { String::new() };
+        // A terminal that is gone is no reason to end a recovery.
+        let _ = writeln!(out, "{back}{card}\n");
+        self.lines = card.lines().count() + 1;
+    }
+
+    fn say(&mut self, text: &str) {
+        heading(text);
+        self.lines = 0;
+    }
+}
+
+fn report(state: &State) {
+    heading("How it went");
+    for (what, figure) in words::report(state) {
+        println!("  {what:<34} {figure}");
+    }
+    let steps = state.steps.iter().filter_map(|step| Some((step, step.started_at?, step.ended_at?)));
+    for (step, started, ended) in steps {
+        println!("    {:<46} {}", step.definition.name, words::duration(elapsed(started, ended)));
+    }
+    println!();
+}

@@ -1,0 +1,75 @@
+//! `drbot rehearse`: a local Discord and the bot in it, on this machine, without any account. With `--play` it plays a
+//! disaster from end to end and tells how it went.
+
+use std::{
+    io::IsTerminal,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    process::ExitCode,
+};
+
+use anyhow::{Result, bail};
+use secrecy::SecretString;
+
+use super::{
+    Common,
+    bot::{Bot, told_to_stop},
+    play::{self, Play},
+};
+use crate::{
+    clock::Clock,
+    config::secrets::Secrets,
+    rehearsal::{self, Rehearsal, world},
+};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// Where the local Discord listens; an address of this machine.
+    #[arg(long, default_value_t = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8700), value_name = "ADDRESS")]
+    listen: SocketAddr,
+    /// Play a disaster and its recovery on the range, from end to end.
+    #[arg(long, value_enum, value_name = "NAME")]
+    play: Option<Play>,
+    /// End when the play has ended, also at a terminal.
+    #[arg(long, requires = "play")]
+    leave: bool,
+}
+
+pub(super) async fn run(common: &Common, arguments: Arguments, secrets: Secrets, clock: Clock) -> Result<ExitCode> {
+    let settings = rehearsal::Settings { listen: arguments.listen, ..rehearsal::Settings::new(clock.clone()) };
+    let local = Rehearsal::start(settings).await?;
+    let url = local.api_url();
+    let token = SecretString::from(world::TOKEN);
+    let bot = match Bot::start(common, secrets, clock.clone(), token, Some(url.clone())).await {
+        Ok(bot) => bot,
+        Err(error) => {
+            local.shutdown().await;
+            return Err(error);
+        }
+    };
+    println!("A local Discord is at {url} (control: {url}/rehearsal/api/state), with drbot in it.");
+    let good = tokio::select! {
+        good = perform(&bot, &arguments, common, &url, &clock) => good,
+        () = bot.chat.ended() => Err(anyhow::anyhow!("the connection to the local Discord ended")),
+        told = told_to_stop() => told.map(|()| true),
+    };
+    bot.stop().await?;
+    local.shutdown().await;
+    match good? {
+        true => Ok(ExitCode::SUCCESS),
+        false => bail!("the recovery failed; `drbot runs` shows what happened"),
+    }
+}
+
+/// Plays, if it is to play; then stays open for trying, at a terminal or without a play. Whether all went well.
+async fn perform(bot: &Bot, arguments: &Arguments, common: &Common, url: &str, clock: &Clock) -> Result<bool> {
+    let mut good = true;
+    if let Some(play) = arguments.play {
+        good = play::perform(play, bot, common, url, clock).await?;
+        if arguments.leave || !std::io::stdin().is_terminal() {
+            return Ok(good);
+        }
+    }
+    println!("It stays open for trying. Ctrl-C ends it.");
+    told_to_stop().await?;
+    Ok(good)
+}
