@@ -26,11 +26,11 @@ SELECT id, 0.01 + (id % 5) * 0.01, 1000 * (1 + id % 10) FROM accounts;
 
 INSERT INTO orders (id, reference, account_id, market_id, strategy_id, side, kind, quantity, limit_price, status, created_at)
 SELECT n, 1000000 + n,
-    1 + (n * 7919 % sizes.accounts), 1 + (n * 104729 % sizes.markets), 1 + n % 4,
+    1 + (n * 7919 % sizes.accounts), 1 + (n / sizes.accounts * 7919 + n) % sizes.markets, 1 + n % 4,
     CASE WHEN n * 31 % 100 < 52 THEN 'buy' ELSE 'sell' END,
     CASE WHEN n % 10 = 0 THEN 'market' ELSE 'limit' END,
     2 * (1 + n * 37 % 900) / 1000.0,
-    CASE WHEN n % 10 = 0 THEN NULL ELSE 20 + n * 104729 % sizes.markets + (n % 1000) / 1000.0 END,
+    CASE WHEN n % 10 = 0 THEN NULL ELSE 20 + (n / sizes.accounts * 7919 + n) % sizes.markets + (n % 1000) / 1000.0 END,
     'filled',
     now() - interval '30 days' * power(1 - (2 * n - 1)::float8 / :trades, 2) - interval '400 milliseconds'
 FROM generate_series(1::bigint, (:trades + 1) / 2) n,
