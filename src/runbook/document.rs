@@ -196,13 +196,20 @@ impl<'t> Document<'t> {
 
     /// The table at a place; the root for an empty one.
     pub fn table_mut(&mut self, place: &Place) -> Option<&mut DeTable<'t>> {
-        place.segments().iter().try_fold(Slot::Table(&mut self.root), Slot::step).and_then(|slot| match slot {
+        match place.segments().iter().try_fold(Slot::Table(&mut self.root), Slot::step)? {
             Slot::Table(table) => Some(table),
             Slot::Value(value) => match value.get_mut() {
                 DeValue::Table(table) => Some(table),
                 _ => None,
             },
-        })
+        }
+    }
+
+    pub fn value_mut(&mut self, place: &Place) -> Option<&mut DeValue<'t>> {
+        match place.segments().iter().try_fold(Slot::Table(&mut self.root), Slot::step)? {
+            Slot::Table(_) => None,
+            Slot::Value(value) => Some(value.get_mut()),
+        }
     }
 
     /// Takes a key or an element out. False when there is none.
@@ -211,9 +218,7 @@ impl<'t> Document<'t> {
         match last {
             Segment::Key(key) => self.table_mut(&parent).is_some_and(|table| table.remove(key.as_str()).is_some()),
             Segment::Index(index) => {
-                let slot = parent.segments().iter().try_fold(Slot::Table(&mut self.root), Slot::step);
-                let Some(Slot::Value(value)) = slot else { return false };
-                let DeValue::Array(array) = value.get_mut() else { return false };
+                let Some(DeValue::Array(array)) = self.value_mut(&parent) else { return false };
                 if *index >= array.len() {
                     return false;
                 }

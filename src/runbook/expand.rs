@@ -19,8 +19,8 @@ pub enum ExpandError {
     Cycle(Vec<String>),
     #[error("the step `{step}` calls /{name} with `when`, which a call cannot have")]
     Conditional { step: String, name: String },
-    #[error("/{name} needs the option `{option}`, which a call cannot give")]
-    Option { name: String, option: String },
+    #[error("/{0} has options, which a call cannot give")]
+    Options(String),
     #[error("/{0} waits for an approval, and a call would go round it")]
     Approval(String),
     #[error("/{0} has more than {MOST_STEPS} steps with its calls")]
@@ -75,7 +75,7 @@ fn expand_within(
             return Err(ExpandError::Conditional { step: step.id.clone(), name: called.clone() });
         }
         let (inner, _) = expand_within(commands, called, path)?;
-        may_be_called(command, &inner)?;
+        may_be_called(&inner)?;
         let inner: Vec<Step> = inner.steps.into_iter().map(|inner| nested(step, inner)).collect();
         if let (Some(first), Some(last)) = (inner.first(), inner.last()) {
             edges.insert(step.id.clone(), (first.id.clone(), last.id.clone()));
@@ -89,17 +89,14 @@ fn expand_within(
     Ok((Command { steps, ..command.clone() }, edges))
 }
 
-fn may_be_called(caller: &Command, called: &Command) -> Result<(), ExpandError> {
+fn may_be_called(called: &Command) -> Result<(), ExpandError> {
     if called.approval.is_some() {
         return Err(ExpandError::Approval(called.name.clone()));
     }
-    let missing = |(name, spec): &(&String, &super::definition::OptionSpec)| {
-        caller.options.get(*name).is_none_or(|own| own.kind != spec.kind)
-    };
-    match called.options.iter().find(missing) {
-        Some((option, _)) => Err(ExpandError::Option { name: called.name.clone(), option: option.clone() }),
-        None => Ok(()),
+    if !called.options.is_empty() {
+        return Err(ExpandError::Options(called.name.clone()));
     }
+    Ok(())
 }
 
 fn nested(call: &Step, inner: Step) -> Step {

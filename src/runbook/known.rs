@@ -48,18 +48,6 @@ impl Known {
         }
     }
 
-    /// These names and those of `more`, which win.
-    #[must_use]
-    pub fn and(self, more: Known) -> Self {
-        match (self, more) {
-            (Self::Fields(mut fields), Self::Fields(more)) => {
-                fields.extend(more);
-                Self::Fields(fields)
-            }
-            (known, _) => known,
-        }
-    }
-
     pub fn names(&self) -> Vec<&str> {
         match self {
             Self::Fields(fields) => fields.keys().map(String::as_str).collect(),
@@ -115,11 +103,6 @@ impl Known {
 /// What later steps see of a step.
 pub fn of_step(step: &Step) -> Known {
     let mut known = Known::fields(&STEP_NAMES, &[]);
-    if let Action::Parallel(branches) = &step.action {
-        for branch in branches {
-            known.insert(&branch.id, of_step(branch));
-        }
-    }
     for (name, output) in &step.outputs {
         known.insert(name, Known::of_type(output.kind));
     }
@@ -137,10 +120,16 @@ pub fn of_result(action: &Action) -> Known {
         Action::Wait(wait) => wait.until.as_deref().map_or_else(Known::none, of_result),
         Action::Ask(_) => Known::fields(&["answer", "by"], &[]),
         Action::Notify(_) | Action::Call(_) => Known::none(),
-        Action::Parallel(branches) => branches
-            .iter()
-            .fold(Known::none(), |known, branch| known.with(&branch.id, of_step(branch))),
+        Action::Parallel(branches) => {
+            branches.iter().fold(Known::none(), |known, branch| known.with(&branch.id, of_branch(branch)))
+        }
     }
+}
+
+/// What a step of several at once sees of each of them.
+fn of_branch(branch: &Step) -> Known {
+    let known = Known::fields(&["ok", "summary", "error"], &[]);
+    branch.outputs.iter().fold(known, |known, (name, output)| known.with(name, Known::of_type(output.kind)))
 }
 
 fn of_docker(docker: &Docker) -> Known {

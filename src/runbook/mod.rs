@@ -9,6 +9,7 @@ pub mod expand;
 pub mod filters;
 mod known;
 mod later;
+pub mod load;
 pub mod prepare;
 pub mod problem;
 pub mod span;

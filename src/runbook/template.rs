@@ -209,27 +209,6 @@ fn whole_expression(text: &str) -> Option<&str> {
     (!inner.contains("{{") && !inner.contains("}}")).then_some(inner)
 }
 
-/// `context` with an action's result fields beside the other names: where `expect` and `outputs` are evaluated.
-pub fn with_fields(context: &Json, fields: &serde_json::Map<String, Json>) -> Json {
-    let mut all = context.as_object().cloned().unwrap_or_default();
-    all.extend(fields.clone());
-    Json::Object(all)
-}
-
-/// `context` as the steps of a called command see it: `steps` is the part of the tree under `scope` (`halt.`).
-pub fn in_scope(context: &Json, scope: &str) -> Json {
-    if scope.is_empty() {
-        return context.clone();
-    }
-    let mut context = context.clone();
-    let steps = scope.split('.').filter(|part| !part.is_empty()).try_fold(&context["steps"], |tree, part| tree.get(part));
-    let steps = steps.cloned().unwrap_or_else(|| Json::Object(serde_json::Map::new()));
-    if let Some(fields) = context.as_object_mut() {
-        fields.insert("steps".to_owned(), steps);
-    }
-    context
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -303,13 +282,5 @@ mod tests {
             assert!(!planned.1 && planned.0.to_lowercase().contains("known later"), "{text} -> {planned:?}");
         }
         assert!(plan("{{ options.nothing }}").is_err());
-    }
-
-    #[test]
-    fn a_called_command_sees_its_own_steps() {
-        let scoped = in_scope(&context(), "halt.");
-        assert!(holds("steps.stop.ok", &scoped).unwrap());
-        assert!(holds("steps.verify.ok", &scoped).is_err());
-        assert_eq!(in_scope(&context(), "nothing.here.")["steps"], json!({}));
     }
 }

@@ -65,7 +65,7 @@ impl Checker<'_> {
             return;
         }
         self.check_action(&place.key("action"), &step.action, known);
-        let result = known.clone().and(known::of_result(&step.action));
+        let result = known::of_result(&step.action);
         if let Some(expect) = &step.expect {
             self.check_expression(&place.key("expect"), expect, &result);
         }
@@ -77,7 +77,7 @@ impl Checker<'_> {
             self.check_action(&place.key("action"), &check.action, known);
             self.check_reads(&place.key("action"), "a check", &check.action);
             if let Some(expect) = &check.expect {
-                let result = known.clone().and(known::of_result(&check.action));
+                let result = known::of_result(&check.action);
                 self.check_expression(&place.key("expect"), expect, &result);
             }
         }
@@ -148,7 +148,7 @@ impl Checker<'_> {
             return;
         };
         let place = place.key("undo");
-        self.check_action(&place, undo, &known.clone().with_step(step));
+        self.check_action(&place, undo, &with_step(known.clone(), step));
         if step.effect() == Effect::Read {
             self.problem_at_key(&place, "a step that only reads leaves nothing to undo", "leave out `undo`");
         }
@@ -345,11 +345,9 @@ impl Checker<'_> {
         {
             self.problem(place, cycle.to_string(), "a command cannot stand in itself");
         }
-        for (option, spec) in &called.options {
-            if command.options.get(option).is_none_or(|own| own.kind != spec.kind) {
-                let help = format!("give this command an option `{option}` of the same type: calls share options by name");
-                self.problem(place, format!("/{name} needs the option `{option}`, which a call cannot give"), help);
-            }
+        if !called.options.is_empty() {
+            let help = "a command that is called has no options of its own";
+            self.problem(place, format!("/{name} has options, which a call cannot give"), help);
         }
         if called.approval.is_some() {
             self.problem(place, format!("/{name} waits for an approval, and a call would go round it"), "start it by itself");
@@ -367,13 +365,11 @@ impl Checker<'_> {
     }
 }
 
-impl Known {
-    /// With the step's own outputs, which its undo may use.
-    fn with_step(self, step: &Step) -> Self {
-        let Self::Fields(mut fields) = self else { return self };
-        if let Some(steps) = fields.get_mut("steps") {
-            steps.insert(&step.id, known::of_step(step));
-        }
-        Self::Fields(fields)
+/// With the step's own outputs, which its undo may use.
+fn with_step(known: Known, step: &Step) -> Known {
+    let Known::Fields(mut fields) = known else { return known };
+    if let Some(steps) = fields.get_mut("steps") {
+        steps.insert(&step.id, known::of_step(step));
     }
+    Known::Fields(fields)
 }
