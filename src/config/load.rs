@@ -1,6 +1,200 @@
-//! provisional
-use std::{collections::BTreeMap, path::PathBuf};
-use super::settings::Settings;
-use crate::runbook::{definition::Command, problem::Problem};
+//! Everything an operator configured, read and checked in one go: `drbot.toml` and `commands/*.toml`.
+//!
+//! Either there is a whole configuration, or a list of all problems: drbot never starts on half of one. Commands come
+//! out expanded, which is how runs freeze them.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+};
+
+use super::{check::check, environment, secrets::Secrets, settings::Settings};
+use crate::runbook::{
+    decode::decode,
+    definition::Command,
+    document::{Document, MOST_PROBLEMS},
+    expand::expand,
+    load::{CommandFile, decode_command, read_commands, read_text},
+    problem::Problem,
+    validate::{World, validate},
+};
+
+/// The settings file, in the configuration's folder.
+pub const SETTINGS_FILE: &str = "drbot.toml";
+
+/// The folder of commands, in the configuration's folder.
+pub const COMMANDS_FOLDER: &str = "commands";
+
+/// Discord: "Application Command Limits", chat input commands of a guild.
+const MOST_COMMANDS: usize = 100;
+
 #[derive(Debug, Clone)]
-pub struct Configuration { pub settings: Settings, pub commands: BTreeMap<String, Command>, pub warnings: Vec<Problem>, pub directory: PathBuf }
+pub struct Configuration {
+    /// The folder that was read.
+    pub directory: PathBuf,
+    /// Paths in it are absolute.
+    pub settings: Settings,
+    /// By name, with every call replaced by its steps.
+    pub commands: BTreeMap<String, Command>,
+    /// What works, but hardly as it was meant: a secret that is not set, a command that nobody may start.
+    pub warnings: Vec<Problem>,
+    /// The names of all secrets that are used anywhere.
+    pub secrets: BTreeSet<String>,
+}
+
+impl Configuration {
+    /// Reads the configuration of a folder, with the variables of the process's environment.
+    ///
+    /// # Errors
+    /// All problems of all files, by file and line.
+    pub fn load(directory: &Path) -> Result<Self, Vec<Problem>> {
+        Self::load_with(directory, |name| std::env::var(name).ok())
+    }
+
+    /// [`Configuration::load`] with an environment of the caller's own.
+    ///
+    /// # Errors
+    /// As [`Configuration::load`].
+    pub fn load_with(
+        directory: &Path,
+        lookup: impl Fn(&str) -> Option<String> + Send + Sync + Clone + 'static,
+    ) -> Result<Self, Vec<Problem>> {
+        let directory = &std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
+        let mut loading = Loading::default();
+        let settings = loading.settings(directory, &lookup);
+        let (files, unreadable) = read_commands(&directory.join(COMMANDS_FOLDER), Path::new(COMMANDS_FOLDER));
+        loading.problems.extend(unreadable);
+        let commands = loading.commands(&files, settings.as_ref());
+        loading.problems.sort();
+        let Some(settings) = settings.filter(|_| loading.problems.is_empty()) else {
+            return Err(loading.problems);
+        };
+        let secrets = Secrets::from_lookup(lookup);
+        let unset = loading.secrets.iter().filter(|(name, _)| !secrets.is_set(name));
+        let mut warnings = loading.warnings;
+        warnings.extend(unset.map(|(_, problem)| problem.clone()));
+        warnings.sort();
+        let secrets = loading.secrets.into_keys().collect();
+        Ok(Self { directory: directory.to_owned(), settings, commands, warnings, secrets })
+    }
+}
+
+#[derive(Default)]
+struct Loading {
+    problems: Vec<Problem>,
+    warnings: Vec<Problem>,
+    secrets: BTreeMap<String, Problem>,
+}
+
+impl Loading {
+    fn settings(&mut self, directory: &Path, lookup: &dyn Fn(&str) -> Option<String>) -> Option<Settings> {
+        let file = Path::new(SETTINGS_FILE);
+        let text = match read_text(&directory.join(file), file) {
+            Ok(text) => text,
+            Err(problem) => {
+                self.problems.push(problem);
+                return None;
+            }
+        };
+        let (mut document, mut problems) = Document::parse(file, &text);
+        let missing = environment::fill_in(&mut document, lookup);
+        // A text with a missing variable in it is not worth decoding: what is wrong with it is said.
+        let filled = missing.is_empty();
+        problems.extend(missing);
+        let settings = filled.then(|| decode::<Settings>(&mut document, &|_| None));
+        let mut settings = settings.and_then(|(settings, more)| {
+            problems.extend(more);
+            settings
+        });
+        if let Some(settings) = settings.as_mut().filter(|_| problems.is_empty()) {
+            problems.extend(check(&document, settings));
+            self.note_secrets(&document, settings);
+            resolve_paths(directory, settings);
+        }
+        // Half of the settings would make noise in every command that names the other half.
+        let whole = problems.is_empty();
+        problems.truncate(MOST_PROBLEMS);
+        self.problems.extend(problems);
+        settings.filter(|_| whole)
+    }
+
+    fn note_secrets(&mut self, document: &Document<'_>, settings: &Settings) {
+        for (name, target) in &settings.target {
+            let Some(postgres) = &target.postgres else { continue };
+            let place = crate::runbook::document::Place::root().key("target").key(name).key("postgres").key("password");
+            let secret = &postgres.password;
+            let problem = document.problem(&place, format!("the secret {secret} is not set"));
+            self.secrets.insert(secret.clone(), problem.with_help(format!("put {secret}=… into .env")));
+        }
+    }
+
+    fn commands(&mut self, files: &[CommandFile], settings: Option<&Settings>) -> BTreeMap<String, Command> {
+        let names: BTreeSet<String> = files.iter().map(|file| file.name.clone()).collect();
+        let decoded: Vec<_> = files.iter().map(decode_command).collect();
+        let commands: BTreeMap<String, Command> =
+            decoded.iter().filter_map(|(_, command, _)| command.clone()).map(|command| (command.name.clone(), command)).collect();
+        for (document, command, mut problems) in decoded {
+            if let Some(command) = command.filter(|_| !document.has_broken_lines()) {
+                let findings = validate(&document, &command, World { settings, commands: &commands, names: &names });
+                problems.extend(findings.problems);
+                self.warnings.extend(findings.warnings);
+                for (name, problem) in findings.secrets {
+                    self.secrets.entry(name).or_insert(problem);
+                }
+            }
+            problems.sort();
+            problems.truncate(MOST_PROBLEMS);
+            self.problems.extend(problems);
+        }
+        if files.len() > MOST_COMMANDS {
+            let message = format!("Discord takes {MOST_COMMANDS} commands; these are {}", files.len());
+            self.problems.push(Problem::of_file(Path::new(COMMANDS_FOLDER), message));
+        }
+        if !self.problems.is_empty() {
+            return BTreeMap::new();
+        }
+        let mut expanded = BTreeMap::new();
+        for name in commands.keys() {
+            match expand(&commands, name) {
+                Ok(command) => _ = expanded.insert(name.clone(), command),
+                Err(error) => {
+                    let file = Path::new(COMMANDS_FOLDER).join(format!("{name}.toml"));
+                    self.problems.push(Problem::of_file(&file, error.to_string()));
+                }
+            }
+        }
+        expanded
+    }
+}
+
+/// Paths in the file are relative to the file.
+fn resolve_paths(directory: &Path, settings: &mut Settings) {
+    for target in settings.target.values_mut() {
+        if let Some(postgres) = &mut target.postgres {
+            postgres.backups = directory.join(&postgres.backups);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shipped() -> Result<Configuration, Vec<Problem>> {
+        let secrets = ["EMERGENCY_TOKEN", "ADMIN_TOKEN", "DB_PASSWORD"];
+        Configuration::load_with(Path::new(env!("CARGO_MANIFEST_DIR")), move |name| {
+            secrets.contains(&name).then(|| "a secret".to_owned())
+        })
+    }
+
+    fn shown(problems: &[Problem]) -> String {
+        problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn the_shipped_files_have_no_problem() {
+        let configuration = shipped().unwrap_or_else(|problems| panic!("{}", shown(&problems)));
+        assert_eq!(shown(&configuration.warnings), "");
+        assert_eq!(configuration.secrets.iter().collect::<Vec<_>>(), ["DB_PASSWORD", "EMERGENCY_TOKEN"]);
+    }
+}

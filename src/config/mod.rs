@@ -1,5 +1,7 @@
 //! What the operator set: settings and secrets.
 
+mod check;
+mod environment;
 pub mod load;
 pub mod secrets;
 pub mod settings;

@@ -107,6 +107,7 @@ pub struct PostgresTarget {
     pub password: String,
     /// Where drbot itself reaches the server.
     pub host: String,
+    #[serde(deserialize_with = "number_or_text")]
     pub port: u16,
     /// Folder of backups on this machine.
     pub backups: PathBuf,
@@ -119,6 +120,31 @@ pub struct PostgresTarget {
     /// A backup with fewer rows than this share of the last sample is flagged and never the default. 0 to 1.
     #[serde(default = "default_shrink")]
     pub shrink_limit: f64,
+}
+
+/// A port as a number, or as the text that a reference to the environment leaves (`"${PORT:-5432}"`).
+fn number_or_text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
+    struct Visitor;
+    impl serde::de::Visitor<'_> for Visitor {
+        type Value = u16;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a port, 1 to 65535")
+        }
+
+        fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<u16, E> {
+            u16::try_from(number).map_err(|_| E::invalid_value(serde::de::Unexpected::Signed(number), &self))
+        }
+
+        fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<u16, E> {
+            u16::try_from(number).map_err(|_| E::invalid_value(serde::de::Unexpected::Unsigned(number), &self))
+        }
+
+        fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<u16, E> {
+            text.trim().parse().map_err(|_| E::invalid_value(serde::de::Unexpected::Str(text), &self))
+        }
+    }
+    deserializer.deserialize_any(Visitor)
 }
 
 fn default_shrink() -> f64 {

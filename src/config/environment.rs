@@ -1,0 +1,134 @@
+//! `${NAME}` and `${NAME:-default}` in the texts of `drbot.toml`.
+//!
+//! So one shipped file serves the practice system, tests and production, which differ in ports and folders. Only whole
+//! texts are looked at, after parsing: a value from the environment can never become a key or another line. `$${` is a
+//! plain `${`.
+
+use std::borrow::Cow;
+
+use toml::de::DeValue;
+
+use crate::runbook::{
+    document::{Document, Place},
+    problem::Problem,
+};
+
+type Lookup<'a> = dyn Fn(&str) -> Option<String> + 'a;
+
+/// Fills in every reference of the file.
+pub fn fill_in(document: &mut Document<'_>, lookup: &Lookup<'_>) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut filled = Vec::new();
+    for (key, value) in &document.root {
+        walk(value.get_ref(), &Place::root().key(key.get_ref()), &mut |place, text| {
+            if !text.contains("${") {
+                return;
+            }
+            if place.last_key() == Some("password") {
+                problems.push(
+                    document
+                        .problem(place, "this is the name of a secret, not the secret")
+                        .with_help("write the variable's name alone, like \"DB_PASSWORD\""),
+                );
+                return;
+            }
+            match expand(text, lookup) {
+                Ok(text) => filled.push((place.clone(), text)),
+                Err(message) => problems.push(document.problem(place, message)),
+            }
+        });
+    }
+    for (place, text) in filled {
+        set(document, &place, text);
+    }
+    problems
+}
+
+fn walk(value: &DeValue<'_>, place: &Place, found: &mut dyn FnMut(&Place, &str)) {
+    match value {
+        DeValue::String(text) => found(place, text),
+        DeValue::Table(table) => {
+            for (key, inner) in table {
+                walk(inner.get_ref(), &place.key(key.get_ref()), found);
+            }
+        }
+        DeValue::Array(array) => {
+            for (index, inner) in array.iter().enumerate() {
+                walk(inner.get_ref(), &place.index(index), found);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn set(document: &mut Document<'_>, place: &Place, text: String) {
+    if let Some(value) = document.value_mut(place) {
+        *value = DeValue::String(Cow::Owned(text));
+    }
+}
+
+fn expand(text: &str, lookup: &Lookup<'_>) -> Result<String, String> {
+    let mut expanded = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find("${") {
+        let (before, reference) = rest.split_at(at);
+        if let Some(before) = before.strip_suffix('$') {
+            expanded.push_str(before);
+            expanded.push_str("${");
+            rest = &reference[2..];
+            continue;
+        }
+        expanded.push_str(before);
+        let end = reference.find('}').ok_or_else(|| format!("`{reference}` has no `}}`"))?;
+        let inside = &reference[2..end];
+        let (name, default) = match inside.split_once(":-") {
+            Some((name, default)) => (name, Some(default)),
+            None => (inside, None),
+        };
+        let good = |character: char| character.is_ascii_alphanumeric() || character == '_';
+        if name.is_empty() || !name.chars().all(good) {
+            return Err(format!("`{name}` cannot be the name of a variable; write ${{NAME}} or ${{NAME:-default}}"));
+        }
+        match (lookup(name).filter(|value| !value.is_empty()), default) {
+            (Some(value), _) => expanded.push_str(&value),
+            (None, Some(default)) => expanded.push_str(default),
+            (None, None) => {
+                return Err(format!("the variable {name} is not set; put it into .env, or write ${{{name}:-default}}"));
+            }
+        }
+        rest = &reference[end + 1..];
+    }
+    expanded.push_str(rest);
+    Ok(expanded)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn lookup(name: &str) -> Option<String> {
+        (name == "PORT").then(|| "8081\"\n[roles]".to_owned())
+    }
+
+    #[test]
+    fn references_are_filled_in() {
+        let set = |name: &str| (name == "A").then(|| "1".to_owned());
+        assert_eq!(expand("x${A}y${B:-2}z$${A}${C:-}", &set).unwrap(), "x1y2z${A}");
+        assert!(expand("${B}", &set).unwrap_err().contains("B is not set"));
+        assert!(expand("${A", &set).is_err() && expand("${A B}", &set).is_err());
+        assert_eq!(expand("costs $5", &set).unwrap(), "costs $5");
+    }
+
+    #[test]
+    fn a_value_stays_a_value_and_a_problem_has_its_place() {
+        let text = "a = \"${PORT}\"\nb = [\"x\", \"${NOTHING}\"]\npassword = \"${PORT}\"\n";
+        let (mut document, _) = Document::parse(Path::new("drbot.toml"), text);
+        let problems = fill_in(&mut document, &lookup);
+        let places: Vec<_> = problems.iter().map(|problem| (problem.line, problem.column)).collect();
+        assert_eq!(places, [(2, 11), (3, 12)]);
+        assert_eq!(document.value(&Place::root().key("a")).unwrap().as_str(), Some("8081\"\n[roles]"));
+        assert_eq!(document.root.len(), 3);
+    }
+}

@@ -1,0 +1,249 @@
+//! What a command says as a whole: what Discord takes, who may start it, who must approve it.
+
+use super::Checker;
+use crate::runbook::{
+    action::Action,
+    definition::{Approval, Command, Effect, OptionSpec, Risk, ValueType},
+    document::Place,
+    known::{self, Known},
+};
+
+/// Discord: Application Commands, "Application Command Structure" and "Application Command Limits".
+const LONGEST_NAME: usize = 32;
+const LONGEST_TEXT: usize = 100;
+const MOST_OPTIONS: usize = 25;
+const MOST_CHOICES: usize = 25;
+const LONGEST_COMMAND: usize = 8000;
+
+/// Buttons in a row.
+const MOST_OFFERS: usize = 5;
+
+/// Names that templates use as they stand: `options.backup`, `steps.verify`.
+pub(super) fn is_plain_name(name: &str) -> bool {
+    let mut characters = name.chars();
+    characters.next().is_some_and(|first| first.is_ascii_lowercase())
+        && characters.all(|other| other.is_ascii_lowercase() || other.is_ascii_digit() || other == '_')
+        && name.len() <= LONGEST_NAME
+}
+
+impl Checker<'_> {
+    pub(super) fn check_command(&mut self) {
+        let command = self.command;
+        let root = Place::root();
+        let name = &command.name;
+        let good = |character: char| character.is_ascii_lowercase() || character.is_ascii_digit() || "-_".contains(character);
+        if name.is_empty() || name.len() > LONGEST_NAME || !name.chars().all(good) {
+            let help = "rename the file: 1 to 32 of a-z, 0-9, `-` and `_`";
+            self.problem(&root, format!("`{name}` cannot be the name of a command"), help);
+        }
+        self.check_length(&root.key("summary"), "summary", &command.summary);
+        if command.roles.is_empty() {
+            self.warning(&root, format!("nobody may start /{name}"), "name roles of drbot.toml: `roles = [\"operator\"]`");
+        }
+        for (index, role) in command.roles.iter().enumerate() {
+            self.check_role(&root.key("roles").index(index), role);
+        }
+        if let Some(settings) = self.world.settings {
+            if let Some(scenario) = &command.scenario {
+                self.check_name(&root.key("scenario"), "scenario", scenario, settings.scenario.keys().map(String::as_str));
+            }
+            if let Some(target) = &command.target {
+                self.check_name(&root.key("target"), "target", target, settings.target.keys().map(String::as_str));
+            }
+        }
+        self.check_options();
+        if let Some(lock) = &command.lock {
+            let known = self.known();
+            self.check_template(&root.key("lock"), lock, &known);
+        }
+        self.check_risk();
+        self.check_approval();
+        self.check_end();
+    }
+
+    fn check_length(&mut self, place: &Place, what: &str, text: &str) {
+        let length = text.chars().count();
+        if length == 0 || length > LONGEST_TEXT {
+            let message = format!("a {what} has 1 to {LONGEST_TEXT} characters for Discord; this one has {length}");
+            self.problem(place, message, "");
+        }
+    }
+
+    fn check_options(&mut self) {
+        let command = self.command;
+        let place = Place::root().key("options");
+        if command.options.len() > MOST_OPTIONS {
+            let message = format!("Discord takes {MOST_OPTIONS} options; these are {}", command.options.len());
+            self.problem_at_key(&place, message, "");
+        }
+        for (name, option) in &command.options {
+            let place = place.key(name);
+            if !is_plain_name(name) {
+                let message = format!("`{name}` cannot be the name of an option");
+                self.problem_at_key(&place, message, "1 to 32 of a-z, 0-9 and `_`, beginning with a letter");
+            }
+            self.check_length(&place.key("help"), "help text", &option.help);
+            self.check_option(&place, option);
+        }
+        let texts = command.options.iter().map(|(name, option)| {
+            name.len() + option.help.chars().count() + option.choices.iter().map(|choice| 2 * choice.len()).sum::<usize>()
+        });
+        let together = command.name.len() + command.summary.chars().count() + texts.sum::<usize>();
+        if together > LONGEST_COMMAND {
+            let message = format!("all texts of a command have at most {LONGEST_COMMAND} characters for Discord; these have {together}");
+            self.problem(&Place::root(), message, "shorten the choices or help texts");
+        }
+    }
+
+    fn check_option(&mut self, place: &Place, option: &OptionSpec) {
+        if matches!(option.kind, ValueType::List | ValueType::Object | ValueType::Any) {
+            let help = "one of: string, integer, number, boolean, duration, timestamp";
+            self.problem(&place.key("type"), "nobody can type such a value into a chat", help);
+        }
+        if option.choices.len() > MOST_CHOICES {
+            let message = format!("Discord takes {MOST_CHOICES} choices; these are {}", option.choices.len());
+            self.problem(&place.key("choices"), message, "use `choices_from`, or leave them out");
+        }
+        for (index, choice) in option.choices.iter().enumerate() {
+            self.check_length(&place.key("choices").index(index), "choice", choice);
+        }
+        if option.choices_from.is_some() && !option.choices.is_empty() {
+            self.problem(&place.key("choices_from"), "choices are either listed or looked up", "leave one of the two out");
+        }
+        let Some(default) = &option.default else { return };
+        let place = place.key("default");
+        if option.required {
+            self.problem(&place, "a required option needs no default", "leave out `required` or `default`");
+        }
+        if !option.choices.is_empty() && !option.choices.contains(default) {
+            self.problem(&place, format!("the default `{default}` is not among the choices"), "");
+        }
+        if let Some(wanted) = mismatch(option.kind, default) {
+            self.problem(&place, format!("the default `{default}` is not {wanted}"), "");
+        }
+    }
+
+    fn check_risk(&mut self) {
+        let command = self.command;
+        if command.risk == Risk::Destructive && command.approval.is_none() && !command.steps.is_empty() {
+            let help = "add [approval], or lower the risk";
+            self.problem_at_key(&Place::root().key("approval"), "a destructive command waits for an approval", help);
+        }
+        if command.risk != Risk::Read {
+            return;
+        }
+        for (index, step) in command.steps.iter().enumerate() {
+            let reads = match &step.action {
+                Action::Call(name) => self.world.commands.get(name).is_none_or(|called| called.risk == Risk::Read),
+                _ => step.effect() == Effect::Read,
+            };
+            if !reads {
+                let message = format!("a command of risk `read` only reads; the step `{}` does more", step.id);
+                self.problem_at_key(&Place::root().key("steps").index(index).key("action"), message, "raise the risk");
+            }
+        }
+    }
+
+    fn check_approval(&mut self) {
+        let command = self.command;
+        let Some(approval) = &command.approval else { return };
+        let place = Place::root().key("approval");
+        let position = |id: &str| command.steps.iter().position(|step| step.id == id);
+        let ids: Vec<&str> = command.steps.iter().map(|step| step.id.as_str()).collect();
+        self.check_name(&place.key("before"), "step", &approval.before, ids.iter().copied());
+        if let Some(after) = &approval.after {
+            self.check_name(&place.key("after"), "step", after, ids.iter().copied());
+            if let (Some(after), Some(before)) = (position(after), position(&approval.before))
+                && after >= before
+            {
+                let help = "`after` is where it is asked for, `before` the step that waits for it";
+                self.problem(&place.key("after"), "the approval is asked for after the step that waits for it", help);
+            }
+        }
+        if approval.roles.is_empty() {
+            self.problem(&place.key("roles"), "nobody could approve this", "name roles of drbot.toml");
+        }
+        for (index, role) in approval.roles.iter().enumerate() {
+            self.check_role(&place.key("roles").index(index), role);
+        }
+        if approval.quorum == 0 {
+            self.problem(&place.key("quorum"), "an approval by nobody is none", "at least 1");
+        }
+        if approval.expires.0.is_zero() {
+            self.problem(&place.key("expires"), "the approval would expire at once", "");
+        }
+        self.check_approval_texts(&place, approval);
+    }
+
+    /// The approver's texts are made when the approval is asked for: from what is known by then.
+    fn check_approval_texts(&mut self, place: &Place, approval: &Approval) {
+        let position = |id: &str| self.command.steps.iter().position(|step| step.id == id);
+        let done = match &approval.after {
+            Some(after) => position(after).map(|at| at + 1),
+            None => position(&approval.before),
+        };
+        let Some(done) = done else { return };
+        let known = self.known().with("steps", self.known_steps(done));
+        if let Some(confirm) = &approval.confirm {
+            self.check_template(&place.key("confirm"), confirm, &known);
+        }
+        if let Some(cost) = &approval.cost {
+            self.check_template(&place.key("cost"), cost, &known);
+        }
+    }
+
+    fn check_end(&mut self) {
+        let root = Place::root();
+        if let Some(recovered) = &self.command.recovered {
+            let known = self.known().with("steps", self.known_steps(self.command.steps.len()));
+            self.check_expression(&root.key("recovered").key("when"), &recovered.when, &known);
+        }
+        let Some(next) = &self.command.next else { return };
+        let place = root.key("next").key("offer");
+        if next.offer.len() > MOST_OFFERS {
+            self.problem(&place, format!("at most {MOST_OFFERS} commands can be offered"), "");
+        }
+        for (index, name) in next.offer.iter().enumerate() {
+            self.check_command_name(&place.index(index), name);
+        }
+    }
+
+    /// What the first `count` steps leave for those after them.
+    pub(super) fn known_steps(&self, count: usize) -> Known {
+        self.steps_of(self.command, count, 0)
+    }
+
+    fn steps_of(&self, command: &Command, count: usize, depth: usize) -> Known {
+        let mut known = Known::none();
+        let own = std::ptr::eq(command, self.command);
+        for (index, step) in command.steps.iter().enumerate().take(count) {
+            let place = Place::root().key("steps").index(index);
+            let doubtful = own && (self.document.is_repaired(&place) || self.document.is_repaired(&place.key("outputs")));
+            let inner = match &step.action {
+                _ if doubtful => Known::Open,
+                // Cycles are a problem of their own.
+                Action::Call(name) if depth < 8 => match self.world.commands.get(name) {
+                    Some(called) => self.steps_of(called, called.steps.len(), depth + 1),
+                    None => Known::Open,
+                },
+                Action::Call(_) => Known::Open,
+                _ => known::of_step(step),
+            };
+            known.insert(&step.id, inner);
+        }
+        known
+    }
+}
+
+/// What a default should be and is not.
+fn mismatch(kind: ValueType, default: &str) -> Option<&'static str> {
+    let (fits, wanted) = match kind {
+        ValueType::Integer => (default.parse::<i64>().is_ok(), "a whole number"),
+        ValueType::Number => (default.parse::<f64>().is_ok_and(f64::is_finite), "a number"),
+        ValueType::Boolean => (matches!(default, "true" | "false"), "true or false"),
+        ValueType::Duration => (default.parse::<crate::runbook::span::Span>().is_ok(), "a length of time like \"5m\""),
+        ValueType::Timestamp => (chrono::DateTime::parse_from_rfc3339(default).is_ok(), "a time like 2026-01-31T12:00:00Z"),
+        ValueType::String | ValueType::List | ValueType::Object | ValueType::Any => (true, ""),
+    };
+    (!fits).then_some(wanted)
+}
