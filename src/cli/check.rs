@@ -5,24 +5,20 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use super::Common;
-use crate::config::{load::Configuration, secrets::Secrets};
+use crate::config::load::Configuration;
 
-pub(super) fn run(common: &Common, secrets: &Secrets) -> Result<ExitCode> {
+pub(super) fn run(common: &Common) -> Result<ExitCode> {
     match Configuration::load(&common.config) {
         Ok(configuration) => {
             for warning in &configuration.warnings {
                 println!("warning: {warning}");
-            }
-            let missing: Vec<_> = configuration.secrets().into_iter().filter(|name| !secrets.is_set(name)).collect();
-            for name in &missing {
-                println!("warning: the secret {name} is not set; put {name}=… into .env");
             }
             println!(
                 "{} commands, {} targets, {} scenarios: good{}",
                 configuration.commands.len(),
                 configuration.settings.target.len(),
                 configuration.settings.scenario.len(),
-                match configuration.warnings.len() + missing.len() {
+                match configuration.warnings.len() {
                     0 => String::new(),
                     1 => ", with 1 warning".to_owned(),
                     count => format!(", with {count} warnings"),

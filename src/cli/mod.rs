@@ -85,7 +85,7 @@ pub fn main() -> ExitCode {
         match arguments.command {
             Command::Serve(arguments) => serve::run(&common, arguments, secrets.clone(), clock).await,
             Command::Rehearse(arguments) => rehearse::run(&common, arguments, secrets.clone(), clock).await,
-            Command::Check => check::run(&common, &secrets),
+            Command::Check => check::run(&common),
             Command::Plan(arguments) => plan::run(&common, arguments, secrets.clone(), clock).await,
             Command::Runs(arguments) => runs::run(&common, arguments, clock).await,
         }

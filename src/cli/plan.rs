@@ -30,11 +30,12 @@ pub(super) async fn run(common: &Common, arguments: Arguments, secrets: Secrets,
         let (name, value) = option.split_once('=').with_context(|| format!("`{option}` is not name=value"))?;
         options.insert(name.to_owned(), value.to_owned());
     }
-    let plan = crate::engine::plan_ahead(&configuration, command, options, clock.now())?;
+    let state = crate::engine::plan_ahead(&configuration, command, options, clock.now())?;
+    let plan = crate::run::plan::plan(&state)?;
     if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&plan)?);
+        println!("{}", secrets.mask(&serde_json::to_string_pretty(&plan)?));
     } else {
-        print!("{}", secrets.mask(&crate::progress::text::plan(command, &plan)));
+        print!("{}", secrets.mask(&crate::progress::plan::text(&state, &plan)));
     }
     Ok(ExitCode::SUCCESS)
 }

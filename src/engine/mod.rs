@@ -29,7 +29,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 pub use self::{
     answers::AnswerError,
     live::{LiveProgress, Snapshot},
-    request::{Request, RequestError, Submitted},
+    request::{Request, RequestError, Submitted, plan_ahead},
 };
 use self::live::Live;
 use crate::{

@@ -56,13 +56,16 @@ fn short(value: &Value) -> String {
     if text.chars().count() <= 160 { text } else { text.chars().take(160).chain(['…']).collect() }
 }
 
-/// The outputs that a step declares, from its result fields.
+/// The outputs that a step declares, from its result fields; for a parallel step those of its branches too, by their ids.
 ///
 /// # Errors
 /// Which one is missing or of another type.
 pub(super) fn outputs(step: &Step, fields: &Fields) -> Result<Map<String, Value>, String> {
     let context = Value::Object(fields.clone());
-    let mut outputs = Map::new();
+    let mut outputs = match step.action {
+        Action::Parallel(_) => fields.clone(),
+        _ => Map::new(),
+    };
     for (name, output) in &step.outputs {
         let expression = output.from.as_deref().unwrap_or(name);
         let value = template::eval(expression, &context).map_err(|error| format!("the output {name} is missing: {error}"))?;

@@ -124,7 +124,7 @@ impl Engine {
     ) -> Result<Done, Failure> {
         let done = match action {
             Action::Wait(wait) => return self.wait_until(permit, step, wait, context).await,
-            Action::Parallel(branches) => return self.parallel(permit, branches, context).await,
+            Action::Parallel(branches) => self.parallel(permit, branches, context).await?,
             Action::Notify(notify) => Done::new(notify.message.clone()).with("message", notify.message.clone()),
             Action::Ask(_) | Action::Call(_) => return Err(Failure::refused("this is no action of its own")),
             action => self.0.actions.perform(action, context).await?,

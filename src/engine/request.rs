@@ -239,15 +239,7 @@ fn freeze(configuration: &Configuration, command: &Command, request: &Request) -
     let definition_hash = Sha256::digest(&definition).iter().map(|byte| format!("{byte:02x}")).collect();
     let settings = &configuration.settings;
     let target = match command.target.as_ref().and_then(|name| Some((name, settings.target.get(name)?))) {
-        Some((name, target)) => {
-            let mut value = serde_json::to_value(target).map_err(broken)?;
-            if let Value::Object(fields) = &mut value {
-                fields.insert("name".to_owned(), Value::from(name.clone()));
-                let database = target.postgres.as_ref().map(|postgres| postgres.database.clone());
-                fields.insert("database".to_owned(), database.map_or(Value::Null, Value::from));
-            }
-            value
-        }
+        Some((name, target)) => crate::runbook::context::target(name, target),
         None => Value::Null,
     };
     Ok(Created {
@@ -261,4 +253,31 @@ fn freeze(configuration: &Configuration, command: &Command, request: &Request) -
         scenario: command.scenario.as_ref().and_then(|name| settings.scenario.get(name)).cloned(),
         lock: None,
     })
+}
+
+/// What a command would do, as far as it is known beforehand. Touches nothing.
+///
+/// # Errors
+/// When the options do not fit, or a template is wrong in itself.
+pub fn plan_ahead(
+    configuration: &Configuration,
+    command: &Command,
+    options: BTreeMap<String, String>,
+    at: Timestamp,
+) -> anyhow::Result<State> {
+    check_options(command, &options)?;
+    let nobody = crate::run::event::Person {
+        id: crate::config::settings::DiscordId(1),
+        name: "whoever asks for it".to_owned(),
+    };
+    let caller = Caller {
+        person: nobody,
+        roles: Vec::new(),
+        channel: configuration.settings.discord.channel,
+        is_bot: false,
+    };
+    let request = Request { key: String::new(), command: command.name.clone(), options, caller };
+    let created = freeze(configuration, command, &request)?;
+    let entry = Entry { run: RunId::generate(), seq: 1, at, event: Event::RunCreated(Box::new(created)) };
+    Ok(State::begin(&entry)?)
 }

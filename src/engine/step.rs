@@ -151,10 +151,7 @@ impl Engine {
 
     /// The event of a step that was done; an error when an output that it promises is missing.
     pub(super) fn succeeded(&self, step: &Step, attempt: u32, done: Done) -> Result<Event, String> {
-        let outputs = match &step.action {
-            Action::Parallel(_) => done.fields.clone(),
-            _ => outputs::outputs(step, &done.fields)?,
-        };
+        let outputs = outputs::outputs(step, &done.fields)?;
         let outputs = match self.0.secrets.mask_json(&outputs.into()) {
             serde_json::Value::Object(outputs) => outputs,
             _ => Map::new(),
@@ -218,11 +215,14 @@ pub(super) fn target(state: &State) -> anyhow::Result<Option<Target>> {
     Ok(Some(serde_json::from_value(fields.into())?))
 }
 
-/// What will be done from the approval on, a line a step.
+/// What will be done from the gate on, a line a step.
 pub(super) fn plan(state: &State) -> Vec<String> {
-    let gate = state.created.command.approval.as_ref().map(|approval| approval.before.as_str());
-    let from = state.steps.iter().position(|step| Some(step.definition.id.as_str()) == gate).unwrap_or(0);
-    state.steps[from..].iter().map(|step| step.definition.name.clone()).collect()
+    match crate::run::plan::plan(state) {
+        Ok(steps) => {
+            steps.iter().skip_while(|step| !step.is_gate).map(|step| step.name.clone()).collect()
+        }
+        Err(error) => vec![format!("(cannot be told: {error})")],
+    }
 }
 
 pub(super) fn render_for_people(state: &State, text: &str) -> Result<String, template::TemplateError> {

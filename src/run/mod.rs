@@ -9,5 +9,6 @@ pub mod delivery;
 pub mod event;
 pub mod next;
 pub mod outcome;
+pub mod plan;
 pub mod state;
 
