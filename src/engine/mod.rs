@@ -26,12 +26,12 @@ use anyhow::{Context, Result};
 use tokio::sync::broadcast;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use self::live::Live;
 pub use self::{
     answers::AnswerError,
     live::{LiveProgress, Snapshot},
     request::{Request, RequestError, Submitted, plan_ahead},
 };
-use self::live::Live;
 use crate::{
     access::throttle::Throttle,
     actions::Actions,
@@ -43,6 +43,9 @@ use crate::{
 
 /// How long steps that are under way may take to end by themselves when drbot is told to stop.
 const GRACE: Duration = Duration::from_secs(8);
+
+/// How long a run rests when the store fails, before it is tried again.
+const STORE_REST: Duration = Duration::from_secs(1);
 
 /// Runs commands. Cheap to clone.
 #[derive(Clone)]
@@ -100,14 +103,21 @@ impl Engine {
             halting: CancellationToken::new(),
         }));
         for (run, ownership) in engine.0.store.take_over(&engine.0.owner).await? {
-            let journal = engine.0.store.journal(run).await?;
-            match Live::replay(&journal, ownership) {
+            // One journal that cannot be read must not keep the others from going on.
+            let live = match engine.0.store.journal(run).await {
+                Ok(journal) => Live::replay(&journal, ownership).map_err(anyhow::Error::from),
+                Err(error) => Err(error),
+            };
+            match live {
                 Ok(live) => {
                     tracing::warn!(%run, command = live.command(), "going on with a run that was interrupted");
                     engine.adopt(live);
                 }
-                // One journal that cannot be read must not keep the others from going on.
-                Err(error) => tracing::error!(%run, %error, "the journal of this run cannot be read; it stays as it is"),
+                Err(error) => tracing::error!(
+                    %run,
+                    error = format!("{error:#}"),
+                    "the journal of this run cannot be read; it stays as it is, and keeps its lock"
+                ),
             }
         }
         engine.start_sampling();
@@ -153,7 +163,8 @@ impl Engine {
         if journal.is_empty() {
             return Ok(None);
         }
-        let state = crate::run::state::State::replay(&journal).context("the journal holds what cannot have happened")?;
+        let state =
+            crate::run::state::State::replay(&journal).context("the journal holds what cannot have happened")?;
         Ok(Some(Snapshot { state, progress: None }))
     }
 
