@@ -25,7 +25,9 @@ pub enum Deed {
     /// Waits until the test lets it go on (or it is stopped), then succeeds.
     Hold,
     /// Nobody hears what became of it.
-    LoseAnswer { happened: bool },
+    LoseAnswer {
+        happened: bool,
+    },
     Panic,
     /// Says how far it is, in these words, then hangs.
     Tell(&'static str),
@@ -91,9 +93,6 @@ impl World {
         });
     }
 
-    pub fn frozen(&self) -> Option<(Moment, String)> {
-        self.told(|told| told.frozen.clone())
-    }
 
     pub fn ledger(&self) -> Vec<String> {
         self.told(|told| told.ledger.clone())
@@ -209,6 +208,7 @@ impl Actions for World {
     async fn prepare(&self, _: &Action, context: &Context) -> Result<Fields, Failure> {
         let step = &context.labels.step;
         let what = format!("prepare {step}");
+        let mut facts = Fields::from_iter([("seen_before".to_owned(), json!(context.labels.attempt))]);
         self.see(what.clone());
         self.moment(Moment::BeforeIntent, step).await;
         match self.next_deed(&what) {
@@ -216,21 +216,34 @@ impl Actions for World {
             Deed::Fail(message) => return Err(Failure::failed(message)),
             Deed::HangDeaf => std::future::pending().await,
             Deed::Panic => panic!("a panic that the story wants"),
+            Deed::Succeed(Value::Object(fields)) => facts.extend(fields),
             _ => {}
         }
-        Ok(Fields::from_iter([("seen_before".to_owned(), json!(context.labels.attempt))]))
+        Ok(facts)
     }
 
     async fn perform(&self, action: &Action, context: &Context) -> Result<Done, Failure> {
         let step = &context.labels.step;
         let what = format!("{} {step}", verb(action));
         self.see(what.clone());
+        if let Action::Exec(exec) = action
+            && !exec.args.is_empty()
+        {
+            self.see(format!("{what} {}", exec.args.join(" ")));
+        }
         self.moment(Moment::BeforeEffect, step).await;
         let stopped = || {
             self.see(format!("stopped {step}"));
             Err(Failure::Cancelled)
         };
         match self.next_deed(&what) {
+            // A check looks whether the effect is there.
+            Deed::Succeed(fields) if verb(action) == "check" => {
+                let there = self.told(|told| told.there.iter().any(|(_, there, _)| there == step));
+                let mut seen = done(json!({ "there": there }));
+                seen.fields.extend(fields.as_object().cloned().unwrap_or_default());
+                Ok(seen)
+            }
             Deed::Succeed(fields) => {
                 self.effect(&what, context);
                 self.moment(Moment::AfterEffect, step).await;
