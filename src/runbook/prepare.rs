@@ -18,21 +18,11 @@ use super::{
     suggest,
 };
 
-const COMMAND_KEYS: [&str; 11] = [
-    "summary",
-    "scenario",
-    "risk",
-    "roles",
-    "lock",
-    "target",
-    "options",
-    "approval",
-    "steps",
-    "recovered",
-    "next",
-];
+const COMMAND_KEYS: [&str; 11] =
+    ["summary", "scenario", "risk", "roles", "lock", "target", "options", "approval", "steps", "recovered", "next"];
 
-const STEP_KEYS: [&str; 14] = [
+/// What may stand in a step beside its action.
+pub const STEP_KEYS: [&str; 14] = [
     "id",
     "name",
     "why",
@@ -148,11 +138,8 @@ fn nest_action(document: &mut Document<'_>, place: &Place, what: &str, own: &[&s
 /// to be taken out.
 fn correct_keys(document: &mut Document<'_>, place: &Place, allowed: &[&str], problems: &mut Vec<Problem>) -> bool {
     let Some(table) = document.table_mut(place) else { return false };
-    let unknown: Vec<String> = table
-        .keys()
-        .map(|key| key.get_ref().to_string())
-        .filter(|key| !allowed.contains(&key.as_str()))
-        .collect();
+    let unknown: Vec<String> =
+        table.keys().map(|key| key.get_ref().to_string()).filter(|key| !allowed.contains(&key.as_str())).collect();
     let mut taken_out = false;
     for key in unknown {
         problems.push(

@@ -111,8 +111,7 @@ fn eval_with(expression: &str, context: &Value) -> Result<Json, TemplateError> {
     check_size(expression)?;
     let environment = environment();
     let wrong = |error: minijinja::Error| TemplateError::of(expression, &error);
-    let value =
-        environment.compile_expression(expression).map_err(wrong)?.eval(context.clone()).map_err(wrong)?;
+    let value = environment.compile_expression(expression).map_err(wrong)?.eval(context.clone()).map_err(wrong)?;
     if value.is_undefined() {
         return Err(TemplateError::new(expression, "there is no such value"));
     }
@@ -302,8 +301,12 @@ mod tests {
             plan("{{ steps.check.rows | count }} rows").unwrap(),
             ("⟨steps.check.rows: known later⟩ rows".to_owned(), false)
         );
-        for text in ["{% if steps.check.ok %}a{% else %}b{% endif %}", "{{ steps.check.rows > 5 }}", "{{ steps.check.rows + 1 }}", "{{ steps.a.b | upper }}"]
-        {
+        for text in [
+            "{% if steps.check.ok %}a{% else %}b{% endif %}",
+            "{{ steps.check.rows > 5 }}",
+            "{{ steps.check.rows + 1 }}",
+            "{{ steps.a.b | upper }}",
+        ] {
             let planned = plan(text).unwrap();
             assert!(!planned.1 && planned.0.to_lowercase().contains("known later"), "{text} -> {planned:?}");
         }

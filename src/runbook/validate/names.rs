@@ -86,7 +86,8 @@ impl Checker<'_> {
             let probe = environment.compile_expression_owned(format!("none|{filter}"));
             let unknown = probe.and_then(|probe| probe.eval(())).err();
             if unknown.is_some_and(|error| error.kind() == minijinja::ErrorKind::UnknownFilter) {
-                let common = crate::runbook::filters::NAMES.into_iter().chain(["round", "join", "default", "length", "first"]);
+                let common =
+                    crate::runbook::filters::NAMES.into_iter().chain(["round", "join", "default", "length", "first"]);
                 self.problem(place, format!("there is no filter `{filter}`"), suggest::help(&filter, common));
             }
         }
