@@ -8,6 +8,8 @@ mod actions;
 mod command;
 mod names;
 mod steps;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -125,7 +125,7 @@ impl Checker<'_> {
             && *duration >= step.timeout()
         {
             let message = format!("it waits for {duration} and is stopped after {}", step.timeout());
-            self.problem(&place.key("action"), message, "give it a longer `timeout`");
+            self.problem_at_key(&place.key("action").key("wait"), message, "give it a longer `timeout`");
         }
         let claims_to_read = step.effect == Some(Effect::Read);
         if claims_to_read && !step.action.only_reads() && matches!(step.action, Action::Docker(_) | Action::Postgres(_))
