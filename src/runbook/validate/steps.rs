@@ -114,7 +114,9 @@ impl Checker<'_> {
     fn check_effect(&mut self, place: &Place, step: &Step) {
         let waits = matches!(&step.action, Action::Wait(wait) if wait.until.is_some());
         let limited = step.timeout.is_some();
-        if !limited && (waits || !step.action.only_reads()) {
+        // What should not be in a `parallel` at all is said there.
+        let several = matches!(step.action, Action::Parallel(_));
+        if !limited && !several && (waits || !step.action.only_reads()) {
             let message = format!("the step `{}` has no timeout", step.id);
             self.problem_at_key(place, message, "everything but a read says how long it may take: `timeout = \"30s\"`");
         }
