@@ -82,7 +82,9 @@ impl Known {
         for part in path.split('.') {
             match known {
                 Self::Open => return Ok(()),
-                Self::Plain => return Err((format!("`{walked}` has nothing inside"), format!("`{path}` asks for more"))),
+                Self::Plain => {
+                    return Err((format!("`{walked}` has nothing inside"), format!("`{path}` asks for more")));
+                }
                 Self::Fields(fields) => match fields.get(part) {
                     Some(inner) => known = inner,
                     None => {
