@@ -105,6 +105,11 @@ impl Known {
 /// What later steps see of a step.
 pub fn of_step(step: &Step) -> Known {
     let mut known = Known::fields(&STEP_NAMES, &[]);
+    if let Action::Parallel(branches) = &step.action {
+        for branch in branches {
+            known.insert(&branch.id, of_branch(branch));
+        }
+    }
     for (name, output) in &step.outputs {
         known.insert(name, Known::of_type(output.kind));
     }

@@ -62,7 +62,7 @@ fn a_step_that_cannot_be_done_is_explained() {
         ("ask = { question = 'x', choices = [] }", "11:35 a question has 1 to 25 buttons"),
         ("parallel = []", "11:12 there is nothing to do at once"),
         ("parallel = [{ id = 'a', name = 'A', docker.kill.container = 'x' }]", "11:13 what is done at once only reads"),
-        ("postgres.counts.database = 'd'", "11:10 which database server? the command has no target"),
+        ("postgres.counts.database = 'd'", "11:1 which database server? the command has no target"),
         ("call = 'nothing'", "11:8 there is no command `nothing`"),
         ("call = 'test'\nwhen = 'true'", "12:1 a call has no `when`: the steps of /test have their own"),
         ("host = {}\noutputs.ok = 'any'", "12:9 `ok` cannot be the name of an output"),
