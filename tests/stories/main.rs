@@ -1,1 +1,3 @@
+//! Stories: a bot and the people who use it, played against the rehearsal.
 
+mod rehearsal;
