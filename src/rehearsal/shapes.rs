@@ -20,13 +20,15 @@ static EMBED_MEDIA: [Field; 4] =
 static EMBED_AUTHOR: [Field; 3] = [may("name", Text(0, 256)), may("url", URL), may("icon_url", URL)];
 static EMBED_FOOTER: [Field; 2] = [may("text", Text(0, 2048)), may("icon_url", URL)];
 static EMBED_FIELD: [Field; 3] = [must("name", Text(1, 256)), must("value", Text(1, 1024)), may("inline", Boolean)];
-static EMBED: [Field; 11] = [
+static EMBED: [Field; 12] = [
     may("type", Text(0, 32)),
     may("title", Text(0, 256)),
     may("description", Text(0, 4096)),
     may("url", URL),
     may("timestamp", Time),
     may("color", Integer(0, 0xff_ffff)),
+    // discord.py sends it; it changes nothing.
+    may("flags", WHOLE),
     may("footer", Object(&EMBED_FOOTER)),
     may("image", Object(&EMBED_MEDIA)),
     may("thumbnail", Object(&EMBED_MEDIA)),

@@ -1,5 +1,7 @@
 //! The rehearsal plays Discord for a bot that knows nothing of it: serenity, with only its addresses changed.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a story that cannot go on has failed")]
+
 use std::{sync::Arc, time::Duration};
 
 use drbot::{

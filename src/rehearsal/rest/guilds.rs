@@ -21,7 +21,7 @@ pub fn route(state: &mut State, request: &Request, guild: &str, rest: &[&str]) -
     match (request.method.as_str(), rest) {
         ("GET", []) => {
             let mut guild = render::guild(state);
-            if request.query.get("with_counts").is_some_and(|text| text == "true") {
+            if request.asks("with_counts") {
                 guild["approximate_member_count"] = json!(state.people.len());
                 guild["approximate_presence_count"] = json!(state.people.len());
             }

@@ -46,10 +46,7 @@ pub fn callback(state: &mut State, request: &Request, id: u64, token: &str) -> A
         interaction.acknowledged = Some(acknowledged);
         interaction.original = message;
     }
-    match request.query.get("with_response").map(String::as_str) {
-        Some("true") => ok(with_response(state, id, kind)),
-        _ => nothing(),
-    }
+    if request.asks("with_response") { ok(with_response(state, id, kind)) } else { nothing() }
 }
 
 /// Updates are for components, choices for autocomplete, and a form cannot follow a form.

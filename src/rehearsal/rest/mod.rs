@@ -70,6 +70,11 @@ impl Request {
         asked.unwrap_or(default).clamp(1, most)
     }
 
+    /// A switch of the query. Libraries write `true`, `True` or `1`.
+    pub fn asks(&self, name: &str) -> bool {
+        self.query.get(name).is_some_and(|text| matches!(text.to_lowercase().as_str(), "true" | "1"))
+    }
+
     pub fn query_id(&self, name: &str) -> Option<u64> {
         self.query.get(name).and_then(|text| text.parse().ok())
     }
