@@ -3,5 +3,6 @@
 
 mod halt_status;
 mod kills;
+mod rehearsal;
 mod restore_db;
 mod support;
