@@ -365,7 +365,7 @@ fn batch(rows: &[Waiting], state: &State, journal: &[Entry]) -> usize {
     fits.count().max(1)
 }
 
-pub(super) fn live(progress: &crate::engine::LiveProgress) -> progress::view::Live {
+pub(crate) fn live(progress: &crate::engine::LiveProgress) -> progress::view::Live {
     progress::view::Live {
         step: progress.step.clone(),
         done: progress.value.done,
