@@ -3,8 +3,10 @@
 //! JSON under `/rehearsal/api`, described in `docs/rehearsal.md`. A mistake of the caller is answered with a sentence
 //! that says what to do. A page of another site cannot use it: requests with a foreign `Origin` are refused.
 
+pub mod deeds;
 pub mod events;
 pub mod find;
+pub mod forms;
 pub mod options;
 pub mod people;
 
@@ -21,7 +23,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use super::{faults, model::Message, render, server::Server, state::State, world};
+use super::{faults, model::Message, render, rest::guilds::give_role, server::Server, state::State, world};
 
 /// What the caller got wrong.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,6 +68,7 @@ pub fn router(server: Arc<Server>) -> Router<Arc<Server>> {
         .route("/click", post(click))
         .route("/submit", post(submit))
         .route("/say", post(say))
+        .route("/role", post(role))
         .route("/fault", post(fault))
         .fallback(async || Mistake::unknown("there is no such call; docs/rehearsal.md lists them"))
         .layer(from_fn_with_state(server, own_pages_only))
@@ -105,6 +108,18 @@ async fn submit(Shared(server): Held, body: Bytes) -> Told {
 async fn say(Shared(server): Held, body: Bytes) -> Told {
     let body = parse(&body)?;
     server.with(|state| people::say(state, &body)).map(Json)
+}
+
+/// Gives a person a role or takes it away, as an administrator of the server would.
+async fn role(Shared(server): Held, body: Bytes) -> Told {
+    let body = parse(&body)?;
+    server.with(|state| {
+        let person = find::person(state, &body["person"])?;
+        let role = options::role(state, &body["role"])?;
+        let held = body["held"].as_bool().ok_or_else(|| Mistake::wrong("say \"held\": true or false"))?;
+        give_role(state, person, role, held);
+        Ok(Json(overview(state)["people"].clone()))
+    })
 }
 
 async fn fault(Shared(server): Held, body: Bytes) -> Told {
