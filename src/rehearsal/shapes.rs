@@ -16,7 +16,7 @@ const WHOLE: Shape = Integer(0, i64::MAX);
 const NESTED_COMPONENT_ID: Shape = Integer(0, i32::MAX as i64);
 
 static EMBED_MEDIA: [Field; 4] =
-    [may("url", URL), may("height", WHOLE), may("width", WHOLE), may("description", Text(0, 1024))];
+    [may("url", URL), may("height", WHOLE), may("width", WHOLE), may("description", Text(0, 4096))];
 static EMBED_AUTHOR: [Field; 3] = [may("name", Text(0, 256)), may("url", URL), may("icon_url", URL)];
 static EMBED_FOOTER: [Field; 2] = [may("text", Text(0, 2048)), may("icon_url", URL)];
 static EMBED_FIELD: [Field; 3] = [must("name", Text(1, 256)), must("value", Text(1, 1024)), may("inline", Boolean)];

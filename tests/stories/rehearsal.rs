@@ -497,3 +497,24 @@ async fn only_loopback_is_listened_on() {
     let error = Rehearsal::start(open).await.unwrap_err();
     assert!(error.to_string().contains("loopback only"), "{error}");
 }
+
+#[tokio::test]
+async fn bodies_that_cannot_be_read_are_refused_and_logged() {
+    let rehearsal = Rehearsal::start(settings()).await.unwrap();
+    let hand = Hand::new(&rehearsal);
+    let post = async |path: &str, kind: &str, body: &'static str| {
+        let request = hand.client.post(format!("{}/api/{path}", rehearsal.api_url())).body(body);
+        let request = request.header("Authorization", format!("Bot {}", world::TOKEN)).header("Content-Type", kind);
+        let response = request.send().await.unwrap();
+        (response.status().as_u16(), response.json::<Value>().await.unwrap()["code"].clone())
+    };
+    let messages = format!("v10/channels/{}/messages", world::INCIDENTS);
+    assert_eq!(post(&messages, "application/json", "{").await, (400, json!(50109)));
+    assert_eq!(post(&messages, "multipart/form-data", "{}").await, (400, json!(50109)));
+    assert_eq!(post("v6/gateway", "application/json", "{}").await, (404, json!(50041)));
+    assert_eq!(post("v10/nowhere", "application/json", r#"{"a": 1}"#).await, (404, json!(0)));
+    let log = hand.get("log?path=nowhere").await;
+    assert_eq!(log[0]["unknown"], json!(["route POST /nowhere"]));
+    assert_eq!((&log[0]["status"], &log[0]["body"]), (&json!(404), &json!({"a": 1})));
+    rehearsal.shutdown().await;
+}

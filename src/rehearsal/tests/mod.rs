@@ -1,6 +1,7 @@
 //! Discord's rules, one by one, on the state alone: no sockets, and a clock that the test holds.
 
 mod commands;
+mod guild;
 mod interactions;
 mod messages;
 mod threads;
