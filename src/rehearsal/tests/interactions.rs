@@ -196,3 +196,28 @@ fn a_duplicated_interaction_has_one_id() {
     assert_eq!(events.len(), 2);
     assert_eq!(events[0].1["id"], events[1].1["id"]);
 }
+
+#[test]
+fn an_answer_and_its_edit_can_carry_files() {
+    let mut play = Play::new();
+    let prompt = play.go();
+    let body = json!({"type": 4, "data": {"attachments": [{"id": 0, "filename": "plan.txt"}]}});
+    play.send("POST", &callback(&prompt), body, vec![upload(0, "plan.txt", 3)]).unwrap();
+    let edit = json!({"content": "without", "embeds": [{"image": {"url": "attachment://chart.png"}}], "attachments": [{"id": 0}]});
+    let edited = play.send("PATCH", &original(&prompt), edit, vec![upload(0, "chart.png", 5)]).unwrap().body.unwrap();
+    assert_eq!(edited["attachments"].as_array().unwrap().len(), 1);
+    assert_eq!(edited["embeds"][0]["image"]["url"], edited["attachments"][0]["url"]);
+    play.ask("DELETE", &original(&prompt), Value::Null);
+    assert_eq!(play.code("GET", &original(&prompt), Value::Null), 10008);
+}
+
+#[test]
+fn a_command_of_the_server_is_not_in_direct_messages() {
+    let mut play = Play::new();
+    play.go();
+    play.ask("POST", "/users/@me/channels", json!({"recipient_id": world::DANA.to_string()}));
+    let told = play.command(json!({"person": "Dana", "channel": "@dana", "command": "go"})).unwrap_err().message;
+    assert!(told.contains("not there in direct messages"), "{told}");
+    let told = play.command(json!({"person": "Gil", "channel": "@dana", "command": "go"})).unwrap_err().message;
+    assert!(told.contains("does not see"), "{told}");
+}
