@@ -485,9 +485,10 @@ async fn an_unknown_fault_and_a_foreign_page_are_refused() {
     let (status, error) = hand.post("fault", json!({"kind": "flood"})).await;
     assert_eq!(status, 400);
     assert!(error["error"].as_str().unwrap().contains("drop_gateway"), "{error}");
-    let foreign =
-        hand.client.get(format!("{}/state", hand.api)).header("Origin", "https://example.com").send().await.unwrap();
-    assert_eq!(foreign.status(), 403);
+    for (name, value) in [("Origin", "https://example.com"), ("Host", "example.com")] {
+        let foreign = hand.client.get(format!("{}/state", hand.api)).header(name, value).send().await.unwrap();
+        assert_eq!(foreign.status(), 403);
+    }
     rehearsal.shutdown().await;
 }
 

@@ -1,7 +1,7 @@
 //! The control API: how tests, demos and the page play people. It is not part of Discord.
 //!
 //! JSON under `/rehearsal/api`, described in `docs/rehearsal.md`. A mistake of the caller is answered with a sentence
-//! that says what to do. A page of another site cannot use it: requests with a foreign `Origin` are refused.
+//! that says what to do. A page of another site cannot use it.
 
 pub mod deeds;
 pub mod events;
@@ -16,7 +16,7 @@ use axum::{
     Json, Router,
     body::Bytes,
     extract::{Path, Query, Request, State as Shared},
-    http::{StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -75,13 +75,21 @@ pub fn router(server: Arc<Server>) -> Router<Arc<Server>> {
 }
 
 async fn own_pages_only(Shared(server): Held, request: Request, next: Next) -> Response {
-    let origin = request.headers().get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
     let own = server.with(|state| state.url.clone());
-    let local = own.replacen("127.0.0.1", "localhost", 1);
-    if origin.is_some_and(|origin| origin != own && origin != local) {
+    if is_foreign(request.headers(), &own) {
         return Mistake::refused("the control API is not for pages of other sites").into_response();
     }
     next.run(request).await
+}
+
+/// A page of another site says so in `Origin`; one that has pointed its own name at loopback says so in `Host`.
+fn is_foreign(headers: &HeaderMap, own: &str) -> bool {
+    let own = [own.to_owned(), own.replacen("127.0.0.1", "localhost", 1)];
+    let header = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let foreign_page = header(header::ORIGIN).is_some_and(|origin| !own.iter().any(|own| own == origin));
+    let foreign_name =
+        header(header::HOST).is_some_and(|host| !own.iter().any(|own| own.ends_with(&format!("/{host}"))));
+    foreign_page || foreign_name
 }
 
 fn parse(body: &Bytes) -> Result<Value, Mistake> {
