@@ -3,11 +3,10 @@
 //! Creating, editing, answering an interaction and following up all go through here, so that a limit holds everywhere or
 //! nowhere. <https://discord.com/developers/docs/resources/message>
 
-use std::collections::HashSet;
-
 use serde_json::{Value, json};
 
 use super::{
+    components,
     error::ApiError,
     form::{Field, Problems, join, snowflake},
     model::{
@@ -29,7 +28,7 @@ const FILES: usize = 10;
 pub fn check(state: &mut State, path: &str, body: &Value, files: &[Upload], fields: &[Field]) -> Result<(), ApiError> {
     let mut problems = state.examine(path, body, fields);
     embeds_total(&mut problems, path, body);
-    rows(&mut problems, path, items(body, "components"));
+    components::check(&mut problems, path, items(body, "components"));
     mentions(&mut problems, path, body);
     uploads(&mut problems, path, body, files);
     if body.get("flags").and_then(Value::as_u64).unwrap_or(0) & FLAG_COMPONENTS_V2 != 0 {
@@ -54,54 +53,6 @@ fn embeds_total(problems: &mut Problems, path: &str, body: &Value) {
     if items(body, "embeds").iter().map(size).sum::<usize>() > EMBED_TOTAL {
         let message = format!("Embed size exceeds maximum size of {EMBED_TOTAL}");
         problems.add(&join(path, "embeds"), "MAX_EMBED_SIZE_EXCEEDED", message);
-    }
-}
-
-/// Buttons and selects do not share a row, a custom id is used once, a link has a URL and nothing else has.
-fn rows(problems: &mut Problems, path: &str, rows: &[Value]) {
-    let mut seen = HashSet::new();
-    for (index, row) in rows.iter().enumerate() {
-        let at = join(path, &format!("components.{index}.components"));
-        let inside = items(row, "components");
-        if inside.len() > 1 && inside.iter().any(|component| component["type"] != 2) {
-            let message = "The specified component exceeds the maximum width";
-            problems.add(&at, "COMPONENT_LAYOUT_WIDTH_EXCEEDED", message);
-        }
-        for (place, component) in inside.iter().enumerate() {
-            let at = join(&at, &place.to_string());
-            component_rules(problems, &at, component);
-            if let Some(id) = component["custom_id"].as_str().filter(|id| !seen.insert(id.to_string())) {
-                let message = format!("Component custom id cannot be duplicated: {id}");
-                problems.add(&join(&at, "custom_id"), "COMPONENT_CUSTOM_ID_DUPLICATED", message);
-            }
-        }
-    }
-}
-
-fn component_rules(problems: &mut Problems, at: &str, component: &Value) {
-    let has = |field: &str| component.get(field).is_some_and(|value| !value.is_null() && value != "");
-    let mut need = |field: &str| problems.add(&join(at, field), "BASE_TYPE_REQUIRED", "This field is required");
-    match (component["type"].as_i64(), component["style"].as_i64()) {
-        (Some(2), Some(5)) if !has("url") => need("url"),
-        (Some(2), Some(5)) if has("custom_id") => {
-            let message = "A custom id and url cannot both be specified";
-            problems.add(&join(at, "custom_id"), "BUTTON_COMPONENT_CUSTOM_ID_URL_MUTUALLY_EXCLUSIVE", message);
-        }
-        (Some(2), Some(1..=4)) if !has("custom_id") => need("custom_id"),
-        (Some(2), _) if !has("label") && !has("emoji") => need("label"),
-        (Some(3), _) => select_rules(problems, at, component),
-        _ => {}
-    }
-}
-
-fn select_rules(problems: &mut Problems, at: &str, component: &Value) {
-    let mut values = HashSet::new();
-    for (index, option) in items(component, "options").iter().enumerate() {
-        if !values.insert(text(option, "value")) {
-            let message = "The specified option value is already used";
-            let at = join(at, &format!("options.{index}.value"));
-            problems.add(&at, "SELECT_COMPONENT_OPTION_VALUE_DUPLICATED", message);
-        }
     }
 }
 
@@ -145,7 +96,7 @@ pub fn apply(state: &mut State, message: &mut Message, body: &Value, files: &[Up
         message.embeds = items(body, "embeds").iter().map(embed).collect();
     }
     if set("components") {
-        message.components = numbered(items(body, "components"));
+        message.components = components::numbered(items(body, "components"));
     }
     attach(state, message, body, files)?;
     link_images(state, message);
@@ -176,24 +127,6 @@ fn embed(sent: &Value) -> Value {
         }
     }
     embed
-}
-
-/// Components as Discord gives them back: each with a number.
-fn numbered(rows: &[Value]) -> Vec<Value> {
-    let mut number = 0;
-    let mut count = |component: &mut Value| {
-        number += 1;
-        if let Some(object) = component.as_object_mut() {
-            object.retain(|_, value| !value.is_null());
-            object.entry("id").or_insert_with(|| json!(number));
-        }
-    };
-    let mut rows = rows.to_vec();
-    for row in &mut rows {
-        count(row);
-        row["components"].as_array_mut().into_iter().flatten().for_each(&mut count);
-    }
-    rows
 }
 
 /// A body that lists attachments keeps those alone; one that does not keeps all.

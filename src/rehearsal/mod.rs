@@ -7,6 +7,7 @@
 //! `state` is plain structs, `rest` and `gateway` are Discord's two faces of them, `control` is ours. Described for its
 //! users in `docs/rehearsal.md`.
 
+mod components;
 mod compose;
 mod control;
 mod error;
@@ -22,6 +23,8 @@ mod rest;
 mod server;
 mod shapes;
 mod state;
+#[cfg(test)]
+mod tests;
 pub mod world;
 
 use std::{
@@ -65,16 +68,21 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Any free port, the default token, strict, with rate limits.
+    /// Any free port, the default token, rate limits; what is unknown is only logged.
     pub fn new(clock: Clock) -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-            strict: true,
+            strict: false,
             limits: true,
             clock,
             token: world::TOKEN.to_owned(),
             heartbeat: HEARTBEAT,
         }
+    }
+
+    /// As a test wants it: what is unknown is refused.
+    pub fn strict(clock: Clock) -> Self {
+        Self { strict: true, ..Self::new(clock) }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Stories: the real bot, the real serenity, real containers and a real PostgreSQL. One binary, because linking is most
 //! of what a test costs.
 
+mod gateway;
 mod halt_status;
 mod kills;
 mod rehearsal;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::Mistake;
 use crate::rehearsal::{
     form::snowflake,
-    model::{Channel, Message},
+    model::{Channel, ChannelKind, Message},
     permissions,
     state::{State, items, text},
     world,
@@ -28,9 +28,11 @@ pub fn person(state: &State, wanted: &Value) -> Result<u64, Mistake> {
 pub fn channel<'a>(state: &'a State, wanted: &Value) -> Result<&'a Channel, Mistake> {
     let id = snowflake(wanted);
     let name = wanted.as_str().unwrap_or_default().trim_start_matches('#');
-    // The newest of several threads of one name.
-    let found = state.channels.iter().rev().find(|channel| Some(channel.id) == id || channel.name == name);
-    found.ok_or_else(|| {
+    let named = |channel: &&Channel| Some(channel.id) == id || channel.name == name;
+    let thread = |channel: &&Channel| matches!(channel.kind, ChannelKind::Thread(_));
+    // A thread does not hide the channel whose name it has; of several threads of one name, the newest.
+    let found = state.channels.iter().find(|channel| named(channel) && !thread(channel));
+    found.or_else(|| state.channels.iter().rev().find(named)).ok_or_else(|| {
         let names: Vec<String> = state.channels.iter().map(|channel| format!("#{}", channel.name)).collect();
         Mistake::unknown(format!("there is no channel {wanted}; there are {}", names.join(", ")))
     })

@@ -1,10 +1,12 @@
 //! The control API: how tests, demos and the page play people. It is not part of Discord.
 //!
 //! JSON under `/rehearsal/api`, described in `docs/rehearsal.md`. A mistake of the caller is answered with a sentence
-//! that says what to do. A page of another site cannot use it: requests with a foreign `Origin` are refused.
+//! that says what to do. A page of another site cannot use it.
 
+pub mod deeds;
 pub mod events;
 pub mod find;
+pub mod forms;
 pub mod options;
 pub mod people;
 
@@ -14,14 +16,14 @@ use axum::{
     Json, Router,
     body::Bytes,
     extract::{Path, Query, Request, State as Shared},
-    http::{StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
 use serde_json::{Value, json};
 
-use super::{faults, model::Message, render, server::Server, state::State, world};
+use super::{faults, model::Message, render, rest::guilds::give_role, server::Server, state::State, world};
 
 /// What the caller got wrong.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,19 +68,28 @@ pub fn router(server: Arc<Server>) -> Router<Arc<Server>> {
         .route("/click", post(click))
         .route("/submit", post(submit))
         .route("/say", post(say))
+        .route("/role", post(role))
         .route("/fault", post(fault))
         .fallback(async || Mistake::unknown("there is no such call; docs/rehearsal.md lists them"))
         .layer(from_fn_with_state(server, own_pages_only))
 }
 
 async fn own_pages_only(Shared(server): Held, request: Request, next: Next) -> Response {
-    let origin = request.headers().get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
     let own = server.with(|state| state.url.clone());
-    let local = own.replacen("127.0.0.1", "localhost", 1);
-    if origin.is_some_and(|origin| origin != own && origin != local) {
+    if is_foreign(request.headers(), &own) {
         return Mistake::refused("the control API is not for pages of other sites").into_response();
     }
     next.run(request).await
+}
+
+/// A page of another site says so in `Origin`; one that has pointed its own name at loopback says so in `Host`.
+fn is_foreign(headers: &HeaderMap, own: &str) -> bool {
+    let own = [own.to_owned(), own.replacen("127.0.0.1", "localhost", 1)];
+    let header = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let foreign_page = header(header::ORIGIN).is_some_and(|origin| !own.iter().any(|own| own == origin));
+    let foreign_name =
+        header(header::HOST).is_some_and(|host| !own.iter().any(|own| own.ends_with(&format!("/{host}"))));
+    foreign_page || foreign_name
 }
 
 fn parse(body: &Bytes) -> Result<Value, Mistake> {
@@ -105,6 +116,18 @@ async fn submit(Shared(server): Held, body: Bytes) -> Told {
 async fn say(Shared(server): Held, body: Bytes) -> Told {
     let body = parse(&body)?;
     server.with(|state| people::say(state, &body)).map(Json)
+}
+
+/// Gives a person a role or takes it away, as an administrator of the server would.
+async fn role(Shared(server): Held, body: Bytes) -> Told {
+    let body = parse(&body)?;
+    server.with(|state| {
+        let person = find::person(state, &body["person"])?;
+        let role = options::role(state, &body["role"])?;
+        let held = body["held"].as_bool().ok_or_else(|| Mistake::wrong("say \"held\": true or false"))?;
+        give_role(state, person, role, held);
+        Ok(Json(overview(state)["people"].clone()))
+    })
 }
 
 async fn fault(Shared(server): Held, body: Bytes) -> Told {

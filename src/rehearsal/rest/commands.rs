@@ -42,6 +42,10 @@ pub fn route(state: &mut State, request: &Request, application: &str, rest: &[&s
         ("POST", []) => {
             check(state, "", &request.body)?;
             let known = find(state, guild, &request.body).is_some();
+            let slash = state.commands.iter().filter(|command| command.guild == guild && command.kind() == 1);
+            if !known && slash.count() >= SLASH_COMMANDS {
+                return Err(too_many());
+            }
             let id = register(state, guild, &request.body)?;
             let status = if known { 200 } else { 201 };
             Ok(Reply { status, body: Some(render::command(by_id(state, guild, id)?)) })
@@ -122,11 +126,6 @@ fn register(state: &mut State, guild: Option<u64>, body: &Value) -> Result<u64, 
     if state.command_creates.len() >= CREATES_A_DAY {
         let message = format!("Max number of daily application command creates has been reached ({CREATES_A_DAY})");
         return Err(ApiError::new(400, 30034, message));
-    }
-    let slash = state.commands.iter().filter(|command| command.guild == guild && command.kind() == 1).count();
-    // A bulk overwrite has counted its own list; what it drops goes afterwards.
-    if slash >= 2 * SLASH_COMMANDS {
-        return Err(too_many());
     }
     state.command_creates.push_back(now);
     state.commands.push(Command { id: fresh, guild, version: fresh, body: kept });

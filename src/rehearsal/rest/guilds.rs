@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{Answer, Request, id, nothing, ok, unknown};
 use crate::rehearsal::{
     error::ApiError,
-    gateway::announce_member,
+    gateway::events::announce_member,
     model::{ChannelKind, Person},
     permissions, render,
     state::State,

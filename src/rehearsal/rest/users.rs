@@ -22,8 +22,8 @@ pub fn route(state: &mut State, request: &Request, route: &[&str]) -> Answer {
             "url": gateway_url(state),
             "shards": 1,
             "session_start_limit": {
-                "total": gateway::IDENTIFIES_A_DAY,
-                "remaining": gateway::identifies_left(state),
+                "total": gateway::events::IDENTIFIES_A_DAY,
+                "remaining": gateway::events::identifies_left(state),
                 "reset_after": 86_400_000,
                 "max_concurrency": 1,
             },

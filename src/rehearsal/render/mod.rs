@@ -3,11 +3,14 @@
 //! Clients are strict readers: one missing field and a library drops the whole event without a word. So every field that
 //! Discord documents as always present is present here.
 
+mod message;
+
 use chrono::SecondsFormat;
 use serde_json::{Value, json};
 
+pub use self::message::{add_gateway_fields, message};
 use super::{
-    model::{Attachment, Channel, ChannelKind, Command, FLAG_HAS_THREAD, Message, Person, Role},
+    model::{Channel, ChannelKind, Command, Person, Role},
     state::State,
     world,
 };
@@ -227,92 +230,6 @@ pub fn guild_create(state: &State) -> Value {
             "soundboard_sounds": [],
         }),
     );
-    body
-}
-
-/// <https://discord.com/developers/docs/resources/message#message-object>
-pub fn message(state: &State, message: &Message) -> Value {
-    let users = |ids: &[u64]| ids.iter().filter_map(|id| state.person(*id).ok()).map(user).collect::<Vec<_>>();
-    let mut body = json!({
-        "id": message.id.to_string(),
-        "channel_id": message.channel.to_string(),
-        "type": message.kind,
-        "author": users(&[message.author]).pop(),
-        "content": message.content,
-        "timestamp": time(message.created),
-        "edited_timestamp": message.edited.map(time),
-        "tts": message.tts,
-        "mention_everyone": message.mention_everyone,
-        "mentions": users(&message.mentions),
-        "mention_roles": ids(&message.mention_roles),
-        "attachments": message.attachments.iter().map(|file| attachment(state, file)).collect::<Vec<_>>(),
-        "embeds": message.embeds,
-        "components": message.components,
-        "pinned": message.pinned,
-        "flags": message.flags,
-    });
-    if let Some(nonce) = &message.nonce {
-        body["nonce"] = nonce.clone();
-    }
-    if let Some(reference) = &message.reference {
-        body["message_reference"] = reference.clone();
-        let replied = reference.get("message_id").and_then(super::form::snowflake);
-        let replied = replied.and_then(|id| state.messages.get(&id)).filter(|_| message.kind == 19);
-        if let Some(replied) = replied {
-            body["referenced_message"] = self::message(state, &Message { reference: None, ..replied.clone() });
-        }
-    }
-    if let Some(thread) = message.thread.and_then(|id| state.channel(id).ok()) {
-        body["thread"] = channel(state, thread);
-        body["flags"] = json!(message.flags | FLAG_HAS_THREAD);
-    }
-    if let Some(interaction) = message.answers.and_then(|id| state.interactions.get(&id)) {
-        let person = users(&[interaction.person]).pop();
-        let kind = interaction.kind as u8;
-        body["webhook_id"] = json!(world::APPLICATION.to_string());
-        body["application_id"] = json!(world::APPLICATION.to_string());
-        body["interaction_metadata"] = json!({
-            "id": interaction.id.to_string(),
-            "type": kind,
-            "user": person,
-            "authorizing_integration_owners": {"0": world::GUILD.to_string()},
-        });
-        if kind == 2 {
-            body["interaction"] = json!({
-                "id": interaction.id.to_string(),
-                "type": kind,
-                "name": interaction.about,
-                "user": person,
-            });
-        }
-    }
-    body
-}
-
-/// What a message has over the gateway and not in an answer: where it was written, and the author's roles.
-pub fn add_gateway_fields(state: &State, message: &Message, body: &mut Value) {
-    if let (Some(guild), Ok(author)) = (state.guild_of(message.channel), state.person(message.author)) {
-        body["guild_id"] = json!(guild.to_string());
-        body["member"] = member(author);
-        if let Some(object) = body["member"].as_object_mut() {
-            object.remove("user");
-        }
-    }
-}
-
-fn attachment(state: &State, file: &Attachment) -> Value {
-    let url = format!("{}/rehearsal/api/files/{}/{}", state.url, file.id, file.filename);
-    let mut body = json!({
-        "id": file.id.to_string(),
-        "filename": file.filename,
-        "content_type": file.content_type,
-        "size": file.size,
-        "url": url,
-        "proxy_url": url,
-    });
-    if let Some(description) = &file.description {
-        body["description"] = json!(description);
-    }
     body
 }
 

@@ -1,13 +1,10 @@
-//! Discord's request bodies, one table each: the fields it knows and the limits it documents for them.
+//! Messages, embeds, components and forms.
 //!
-//! Messages and embeds: <https://discord.com/developers/docs/resources/message>. Components and modals:
-//! <https://discord.com/developers/docs/components/reference>. Commands:
-//! <https://discord.com/developers/docs/interactions/application-commands>. Threads:
-//! <https://discord.com/developers/docs/resources/channel>. Components V2, polls and stickers are not played.
+//! <https://discord.com/developers/docs/resources/message>, <https://discord.com/developers/docs/components/reference>
 
-use super::form::{
+use crate::rehearsal::form::{
     Field,
-    Shape::{self, Any, Boolean, Choice, Integer, List, Nonce, Number, Object, Snowflake, Tagged, Text, Time, Word},
+    Shape::{self, Boolean, Choice, Integer, List, Nonce, Object, Snowflake, Tagged, Text, Time, Word},
     may, must,
 };
 
@@ -16,7 +13,7 @@ const WHOLE: Shape = Integer(0, i64::MAX);
 const NESTED_COMPONENT_ID: Shape = Integer(0, i32::MAX as i64);
 
 static EMBED_MEDIA: [Field; 4] =
-    [may("url", URL), may("height", WHOLE), may("width", WHOLE), may("description", Text(0, 1024))];
+    [may("url", URL), may("height", WHOLE), may("width", WHOLE), may("description", Text(0, 4096))];
 static EMBED_AUTHOR: [Field; 3] = [may("name", Text(0, 256)), may("url", URL), may("icon_url", URL)];
 static EMBED_FOOTER: [Field; 2] = [may("text", Text(0, 2048)), may("icon_url", URL)];
 static EMBED_FIELD: [Field; 3] = [must("name", Text(1, 256)), must("value", Text(1, 1024)), may("inline", Boolean)];
@@ -191,132 +188,3 @@ pub static MESSAGE_RESPONSE: [Field; 7] = [
     ATTACHMENTS,
     may("flags", WHOLE),
 ];
-
-pub static CALLBACK: [Field; 2] = [must("type", Choice(&[1, 4, 5, 6, 7, 8, 9])), may("data", Any)];
-static CHOICE: [Field; 3] = [must("name", Text(1, 100)), may("name_localizations", Any), must("value", Any)];
-pub static AUTOCOMPLETE: [Field; 1] = [must("choices", List(0, 25, &Object(&CHOICE)))];
-
-static A_CHOICE: Shape = Object(&CHOICE);
-const CHOICES: Field = may("choices", List(0, 25, &A_CHOICE));
-static STRING_OPTION: [Field; 10] = [
-    must("type", Choice(&[3])),
-    must("name", Text(1, 32)),
-    may("name_localizations", Any),
-    must("description", Text(1, 100)),
-    may("description_localizations", Any),
-    may("required", Boolean),
-    CHOICES,
-    may("autocomplete", Boolean),
-    may("min_length", Integer(0, 6000)),
-    may("max_length", Integer(1, 6000)),
-];
-static NUMBER_OPTION: [Field; 10] = [
-    must("type", Choice(&[4, 10])),
-    must("name", Text(1, 32)),
-    may("name_localizations", Any),
-    must("description", Text(1, 100)),
-    may("description_localizations", Any),
-    may("required", Boolean),
-    CHOICES,
-    may("autocomplete", Boolean),
-    may("min_value", Number),
-    may("max_value", Number),
-];
-static CHANNEL_OPTION: [Field; 7] = [
-    must("type", Choice(&[7])),
-    must("name", Text(1, 32)),
-    may("name_localizations", Any),
-    must("description", Text(1, 100)),
-    may("description_localizations", Any),
-    may("required", Boolean),
-    may("channel_types", List(0, 20, &WHOLE)),
-];
-static PLAIN_OPTION: [Field; 6] = [
-    must("type", Choice(&[5, 6, 8, 9, 11])),
-    must("name", Text(1, 32)),
-    may("name_localizations", Any),
-    must("description", Text(1, 100)),
-    may("description_localizations", Any),
-    may("required", Boolean),
-];
-static LEAVES: [(i64, &[Field]); 9] = [
-    (3, &STRING_OPTION),
-    (4, &NUMBER_OPTION),
-    (5, &PLAIN_OPTION),
-    (6, &PLAIN_OPTION),
-    (7, &CHANNEL_OPTION),
-    (8, &PLAIN_OPTION),
-    (9, &PLAIN_OPTION),
-    (10, &NUMBER_OPTION),
-    (11, &PLAIN_OPTION),
-];
-static SUBCOMMAND: [Field; 7] = [
-    must("type", Choice(&[1])),
-    must("name", Text(1, 32)),
-    may("name_localizations", Any),
-    must("description", Text(1, 100)),
-    may("description_localizations", Any),
-    may("required", Boolean),
-    may("options", List(0, 25, &Tagged(&LEAVES))),
-];
-static IN_A_GROUP: [(i64, &[Field]); 1] = [(1, &SUBCOMMAND)];
-static GROUP: [Field; 7] = [
-    must("type", Choice(&[2])),
-    must("name", Text(1, 32)),
-    may("name_localizations", Any),
-    must("description", Text(1, 100)),
-    may("description_localizations", Any),
-    may("required", Boolean),
-    may("options", List(0, 25, &Tagged(&IN_A_GROUP))),
-];
-static OPTIONS: [(i64, &[Field]); 11] = [
-    (1, &SUBCOMMAND),
-    (2, &GROUP),
-    (3, &STRING_OPTION),
-    (4, &NUMBER_OPTION),
-    (5, &PLAIN_OPTION),
-    (6, &PLAIN_OPTION),
-    (7, &CHANNEL_OPTION),
-    (8, &PLAIN_OPTION),
-    (9, &PLAIN_OPTION),
-    (10, &NUMBER_OPTION),
-    (11, &PLAIN_OPTION),
-];
-/// A command of any type; which of them need a description is a rule apart.
-pub static COMMAND: [Field; 13] = [
-    may("id", Snowflake),
-    may("type", Choice(&[1, 2, 3])),
-    must("name", Text(1, 32)),
-    may("name_localizations", Any),
-    may("description", Text(0, 100)),
-    may("description_localizations", Any),
-    may("options", List(0, 25, &Tagged(&OPTIONS))),
-    may("default_member_permissions", Snowflake),
-    may("default_permission", Boolean),
-    may("dm_permission", Boolean),
-    may("nsfw", Boolean),
-    may("integration_types", List(0, 2, &Choice(&[0, 1]))),
-    may("contexts", List(0, 3, &Choice(&[0, 1, 2]))),
-];
-
-const ARCHIVE_AFTER: Shape = Choice(&[60, 1440, 4320, 10080]);
-const SLOW_MODE: Field = may("rate_limit_per_user", Integer(0, 21600));
-pub static THREAD_FROM_MESSAGE: [Field; 3] =
-    [must("name", Text(1, 100)), may("auto_archive_duration", ARCHIVE_AFTER), SLOW_MODE];
-pub static THREAD: [Field; 5] = [
-    must("name", Text(1, 100)),
-    may("auto_archive_duration", ARCHIVE_AFTER),
-    SLOW_MODE,
-    may("type", Choice(&[11, 12])),
-    may("invitable", Boolean),
-];
-pub static THREAD_EDIT: [Field; 6] = [
-    may("name", Text(1, 100)),
-    may("archived", Boolean),
-    may("auto_archive_duration", ARCHIVE_AFTER),
-    may("locked", Boolean),
-    may("invitable", Boolean),
-    SLOW_MODE,
-];
-pub static CHANNEL_EDIT: [Field; 2] = [may("name", Text(1, 100)), may("topic", Text(0, 1024))];
-pub static DIRECT_CHANNEL: [Field; 1] = [must("recipient_id", Snowflake)];
