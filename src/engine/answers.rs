@@ -169,7 +169,8 @@ impl Engine {
         let live = self.live(run).ok_or(AnswerError::Ended)?;
         self.append_if(&live, |state| {
             access::steer(&self.configuration().settings, state, caller)?;
-            let question = state.question.as_ref().filter(|question| question.token == token).ok_or(AnswerError::Stale)?;
+            let question =
+                state.question.as_ref().filter(|question| question.token == token).ok_or(AnswerError::Stale)?;
             let choice = question.choices.get(index).cloned().ok_or(AnswerError::Stale)?;
             let reason = reason.map(str::trim).filter(|reason| !reason.is_empty());
             if choice.needs_reason() && reason.is_none() {
@@ -212,7 +213,13 @@ impl Engine {
     ///
     /// # Errors
     /// Why they may not.
-    pub async fn needs_reason(&self, run: RunId, caller: &Caller, token: &str, index: usize) -> Result<bool, AnswerError> {
+    pub async fn needs_reason(
+        &self,
+        run: RunId,
+        caller: &Caller,
+        token: &str,
+        index: usize,
+    ) -> Result<bool, AnswerError> {
         let live = self.live(run).ok_or(AnswerError::Ended)?;
         let state = live.state().await;
         access::steer(&self.configuration().settings, &state, caller)?;

@@ -26,12 +26,12 @@ use anyhow::{Context, Result};
 use tokio::sync::broadcast;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use self::live::Live;
 pub use self::{
     answers::AnswerError,
     live::{LiveProgress, Snapshot},
     request::{Request, RequestError, Submitted, plan_ahead},
 };
-use self::live::Live;
 use crate::{
     access::throttle::Throttle,
     actions::Actions,
@@ -107,7 +107,9 @@ impl Engine {
                     engine.adopt(live);
                 }
                 // One journal that cannot be read must not keep the others from going on.
-                Err(error) => tracing::error!(%run, %error, "the journal of this run cannot be read; it stays as it is"),
+                Err(error) => {
+                    tracing::error!(%run, %error, "the journal of this run cannot be read; it stays as it is")
+                }
             }
         }
         engine.start_sampling();
@@ -153,7 +155,8 @@ impl Engine {
         if journal.is_empty() {
             return Ok(None);
         }
-        let state = crate::run::state::State::replay(&journal).context("the journal holds what cannot have happened")?;
+        let state =
+            crate::run::state::State::replay(&journal).context("the journal holds what cannot have happened")?;
         Ok(Some(Snapshot { state, progress: None }))
     }
 

@@ -22,7 +22,9 @@ pub(super) fn judge(action: &Action, expect: Option<&str>, fields: &Fields) -> R
         return match template::holds(expression, &context) {
             Ok(true) => Ok(()),
             Ok(false) => Err(format!("expected {expression}, but {}", seen(action, fields))),
-            Err(error) => Err(format!("expected {expression}, but it cannot be told ({error}); {}", seen(action, fields))),
+            Err(error) => {
+                Err(format!("expected {expression}, but it cannot be told ({error}); {}", seen(action, fields)))
+            }
         };
     }
     match action {
@@ -68,7 +70,8 @@ pub(super) fn outputs(step: &Step, fields: &Fields) -> Result<Map<String, Value>
     };
     for (name, output) in &step.outputs {
         let expression = output.from.as_deref().unwrap_or(name);
-        let value = template::eval(expression, &context).map_err(|error| format!("the output {name} is missing: {error}"))?;
+        let value =
+            template::eval(expression, &context).map_err(|error| format!("the output {name} is missing: {error}"))?;
         if !is(output.kind, &value) {
             return Err(format!("the output {name} should be {:?}, but is {}", output.kind, short(&value)));
         }
@@ -80,7 +83,9 @@ pub(super) fn outputs(step: &Step, fields: &Fields) -> Result<Map<String, Value>
 fn is(kind: ValueType, value: &Value) -> bool {
     match kind {
         ValueType::String => value.is_string(),
-        ValueType::Integer => value.is_i64() || value.is_u64() || value.as_f64().is_some_and(|number| number.fract() == 0.0),
+        ValueType::Integer => {
+            value.is_i64() || value.is_u64() || value.as_f64().is_some_and(|number| number.fract() == 0.0)
+        }
         ValueType::Number | ValueType::Duration => value.is_number(),
         ValueType::Boolean => value.is_boolean(),
         ValueType::Timestamp => value.as_str().is_some_and(|text| text.parse::<Timestamp>().is_ok()),

@@ -246,12 +246,16 @@ impl Engine {
 
     /// Keeps counts that were read from the living database, for the day when it cannot be read.
     async fn remember(&self, action: &Action, done: &Done, context: &Context) {
-        if is_of_engine(action) || !matches!(action, Action::Postgres(Postgres::Counts { .. } | Postgres::Assess { .. })) {
+        if is_of_engine(action)
+            || !matches!(action, Action::Postgres(Postgres::Counts { .. } | Postgres::Assess { .. }))
+        {
             return;
         }
         let live = done.fields.get("measured_by").is_none_or(|by| by == "live");
         let Some(tables) = done.fields.get("tables").filter(|_| live) else { return };
-        let Ok(tables) = serde_json::from_value::<std::collections::BTreeMap<String, i64>>(tables.clone()) else { return };
+        let Ok(tables) = serde_json::from_value::<std::collections::BTreeMap<String, i64>>(tables.clone()) else {
+            return;
+        };
         let newest = done.fields.get("newest").and_then(|at| at.as_str()).and_then(|at| at.parse().ok());
         let sample = Sample { at: self.0.clock.now(), tables, newest };
         let configuration = self.configuration();

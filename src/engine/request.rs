@@ -105,12 +105,14 @@ impl Engine {
         let first = Entry { run: id, seq: 1, at: now, event: Event::RunCreated(Box::new(created.clone())) };
         let state = State::begin(&first).map_err(|illegal| RequestError::Broken(illegal.to_string()))?;
         if let Some(lock) = &command.lock {
-            let name = template::render_text(lock, &context::of(&state, Scoped::Command))
-                .map_err(|error| RequestError::Broken(format!("the lock of /{} cannot be told: {error}", command.name)))?;
+            let name = template::render_text(lock, &context::of(&state, Scoped::Command)).map_err(|error| {
+                RequestError::Broken(format!("the lock of /{} cannot be told: {error}", command.name))
+            })?;
             created.lock = Some(name);
         }
         let store = &self.0.store;
-        let creation = store.create_run(id, &request.key, created, &ownership, now).await.map_err(RequestError::Store)?;
+        let creation =
+            store.create_run(id, &request.key, created, &ownership, now).await.map_err(RequestError::Store)?;
         match creation {
             Creation::Created(entry) => {
                 let state = State::begin(&entry).map_err(|illegal| RequestError::Broken(illegal.to_string()))?;
@@ -149,10 +151,10 @@ impl Engine {
             if Some(value) == option.default.as_ref() {
                 continue;
             }
-            let known = self.backups(configuration, command).await.map_err(|problem| RequestError::BadOption {
-                option: name.clone(),
-                problem,
-            })?;
+            let known = self
+                .backups(configuration, command)
+                .await
+                .map_err(|problem| RequestError::BadOption { option: name.clone(), problem })?;
             let names: Vec<String> = known
                 .iter()
                 .filter_map(|backup| backup.get("backup").or_else(|| backup.get("file")))
@@ -266,16 +268,10 @@ pub fn plan_ahead(
     at: Timestamp,
 ) -> anyhow::Result<State> {
     check_options(command, &options)?;
-    let nobody = crate::run::event::Person {
-        id: crate::config::settings::DiscordId(1),
-        name: "whoever asks for it".to_owned(),
-    };
-    let caller = Caller {
-        person: nobody,
-        roles: Vec::new(),
-        channel: configuration.settings.discord.channel,
-        is_bot: false,
-    };
+    let nobody =
+        crate::run::event::Person { id: crate::config::settings::DiscordId(1), name: "whoever asks for it".to_owned() };
+    let caller =
+        Caller { person: nobody, roles: Vec::new(), channel: configuration.settings.discord.channel, is_bot: false };
     let request = Request { key: String::new(), command: command.name.clone(), options, caller };
     let created = freeze(configuration, command, &request)?;
     let entry = Entry { run: RunId::generate(), seq: 1, at, event: Event::RunCreated(Box::new(created)) };

@@ -67,11 +67,9 @@ impl Engine {
                     log: Vec::new(),
                 },
                 Some(false) => not_done,
-                None => Event::StepUnknown {
-                    step: id,
-                    attempt,
-                    reason: self.0.secrets.mask(&format!("{reason}; {why}")),
-                },
+                None => {
+                    Event::StepUnknown { step: id, attempt, reason: self.0.secrets.mask(&format!("{reason}; {why}")) }
+                }
             },
         };
         self.append(live, event).await

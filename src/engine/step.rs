@@ -185,10 +185,7 @@ pub(super) enum Attempted {
 
 /// Whether the engine itself does this action.
 pub(super) fn is_of_engine(action: &Action) -> bool {
-    matches!(
-        action,
-        Action::Wait(_) | Action::Ask(_) | Action::Notify(_) | Action::Parallel(_) | Action::Call(_)
-    )
+    matches!(action, Action::Wait(_) | Action::Ask(_) | Action::Notify(_) | Action::Parallel(_) | Action::Call(_))
 }
 
 /// Whether the outcome of a lost attempt must be found out before anything else is done.

@@ -23,9 +23,7 @@ impl Engine {
         let event = match self.take_back(state, index, definition).await {
             Ok(summary) => Event::UndoSucceeded { step: id, summary: self.0.secrets.mask(&summary) },
             Err(Failure::Cancelled) if self.0.halting.is_cancelled() => return Ok(()),
-            Err(failure) => {
-                Event::UndoFailed { step: id, attempt, message: self.0.secrets.mask(&failure.to_string()) }
-            }
+            Err(failure) => Event::UndoFailed { step: id, attempt, message: self.0.secrets.mask(&failure.to_string()) },
         };
         self.append(live, event).await
     }

@@ -7,16 +7,39 @@ use crate::ids::RunId;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ButtonId {
-    Approve { run: RunId, token: String },
-    Deny { run: RunId, token: String },
-    Withdraw { run: RunId, token: String },
-    AskAgain { run: RunId, token: String },
+    Approve {
+        run: RunId,
+        token: String,
+    },
+    Deny {
+        run: RunId,
+        token: String,
+    },
+    Withdraw {
+        run: RunId,
+        token: String,
+    },
+    AskAgain {
+        run: RunId,
+        token: String,
+    },
     /// `index` into the question's choices.
-    Answer { run: RunId, token: String, index: usize },
-    Stop { run: RunId },
+    Answer {
+        run: RunId,
+        token: String,
+        index: usize,
+    },
+    Stop {
+        run: RunId,
+    },
     /// Starts a command that is offered at the end of a run.
-    Offer { run: RunId, command: String },
-    Plan { run: RunId },
+    Offer {
+        run: RunId,
+        command: String,
+    },
+    Plan {
+        run: RunId,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -104,7 +104,12 @@ pub fn bar_text(bar: &Bar) -> String {
         unit => format!("{} of {} {}", bar.done, bar.total, words::plain(unit)),
     };
     let left = bar.left.map(|left| format!(" · about {}", words::duration(left))).unwrap_or_default();
-    format!("{}{} {} % · {amount}{left}", "▓".repeat(tenths), "░".repeat(10 - tenths), bar.done.min(total) * 100 / total)
+    format!(
+        "{}{} {} % · {amount}{left}",
+        "▓".repeat(tenths),
+        "░".repeat(10 - tenths),
+        bar.done.min(total) * 100 / total
+    )
 }
 
 pub fn icon(icon: Icon) -> &'static str {

@@ -9,7 +9,8 @@ use super::{
 /// `width` columns at most; colours when `colour`.
 pub fn card(view: &View, width: usize, colour: bool) -> String {
     let inner = width.clamp(40, 200) - 2;
-    let mut lines = vec![paint(&format!("{} · {}", view.title, words::headline(view.overall)), hue(view.overall), colour)];
+    let mut lines =
+        vec![paint(&format!("{} · {}", view.title, words::headline(view.overall)), hue(view.overall), colour)];
     for line in &view.lines {
         lines.extend(step(line, inner, colour));
     }
@@ -17,12 +18,16 @@ pub fn card(view: &View, width: usize, colour: bool) -> String {
         lines.push(String::new());
         for (index, part) in text.iter().enumerate() {
             let label = if index == 0 { name } else { "" };
-            lines.extend(wrap(&readable(part), inner - 11).into_iter().enumerate().map(|(row, part)| {
-                format!("{:<10} {part}", if row == 0 { label } else { "" })
-            }));
+            lines.extend(
+                wrap(&readable(part), inner - 11)
+                    .into_iter()
+                    .enumerate()
+                    .map(|(row, part)| format!("{:<10} {part}", if row == 0 { label } else { "" })),
+            );
         }
     }
-    let labels: Vec<_> = card::of(view).buttons.into_iter().flatten().map(|button| format!("[{}]", button.label)).collect();
+    let labels: Vec<_> =
+        card::of(view).buttons.into_iter().flatten().map(|button| format!("[{}]", button.label)).collect();
     if !labels.is_empty() {
         lines.push(String::new());
         lines.push(labels.join(" "));

@@ -160,7 +160,8 @@ pub fn bad_option(option: &str, problem: &str) -> String {
 pub fn unknown_choice(option: &str, value: &str, known: &[String]) -> String {
     let shown: Vec<_> = known.iter().take(10).map(|name| format!("\n• `{}`", code(name))).collect();
     let more = if known.len() > 10 { format!("\n… and {} more", known.len() - 10) } else { String::new() };
-    let there = if known.is_empty() { " There are none.".to_owned() } else { format!(" There are:{}{more}", shown.concat()) };
+    let there =
+        if known.is_empty() { " There are none.".to_owned() } else { format!(" There are:{}{more}", shown.concat()) };
     format!("There is no {} called `{}`. Nothing was started.{there}", plain(option), code(&cut(value, 100)))
 }
 
@@ -424,7 +425,9 @@ fn event_line(entry: &Entry, state: &State) -> Option<String> {
         }
         Event::UndoStarted { step, .. } => format!("↩ taking back {}", name(step)),
         Event::UndoSucceeded { step, .. } => format!("↩ {} is taken back", name(step)),
-        Event::UndoFailed { step, message, .. } => format!("❌ {} could not be taken back: {}", name(step), plain(message)),
+        Event::UndoFailed { step, message, .. } => {
+            format!("❌ {} could not be taken back: {}", name(step), plain(message))
+        }
         Event::Recovered => "🟢 recovery is verified".to_owned(),
         Event::Finished { outcome, message } if message.is_empty() => format!("🏁 {outcome}"),
         Event::Finished { outcome, message } => format!("🏁 {outcome}: {}", plain(message)),
@@ -546,7 +549,9 @@ pub fn ending(state: &State) -> Vec<String> {
         }
     }
     if finished.outcome == Outcome::Stuck {
-        text.push("Nothing more is done by itself. Look at the step that failed, and at the log in the thread.".to_owned());
+        text.push(
+            "Nothing more is done by itself. Look at the step that failed, and at the log in the thread.".to_owned(),
+        );
     }
     text
 }
@@ -558,14 +563,17 @@ fn loss(state: &State) -> Option<String> {
     Some(match (time, rows) {
         (Some(time), Some(rows)) => format!("Data lost: {time} ({rows})."),
         (Some(one), None) | (None, Some(one)) => format!("Data lost: {one}."),
-        (None, None) => format!("Data lost: unknown{}.", how.map(|how| format!(" ({})", plain(&how))).unwrap_or_default()),
+        (None, None) => {
+            format!("Data lost: unknown{}.", how.map(|how| format!(" ({})", plain(&how))).unwrap_or_default())
+        }
     })
 }
 
 fn kept(swap: &Map<String, Value>) -> Vec<String> {
     let text = |name: &str| swap.get(name).and_then(Value::as_str).map(plain);
     let Some(kept) = text("kept").filter(|kept| !kept.is_empty()) else { return Vec::new() };
-    let size = swap.get("kept_size").and_then(Value::as_u64).map(|size| format!(" ({})", bytes(size))).unwrap_or_default();
+    let size =
+        swap.get("kept_size").and_then(Value::as_u64).map(|size| format!(" ({})", bytes(size))).unwrap_or_default();
     let mut lines = vec![format!("The damaged data is kept as {kept}{size}.")];
     if let Some(hint) = text("drop_hint") {
         lines.push(format!("To drop it later: {hint}"));

@@ -79,31 +79,88 @@ pub enum Event {
         log: Vec<String>,
     },
     /// drbot was gone while the step was under way; what became of it is being found out.
-    StepInterrupted { step: String, attempt: u32 },
+    StepInterrupted {
+        step: String,
+        attempt: u32,
+    },
     /// It was found out that the interrupted step had not taken effect.
-    StepNotDone { step: String, attempt: u32 },
+    StepNotDone {
+        step: String,
+        attempt: u32,
+    },
     /// Nobody can tell whether the step took effect.
-    StepUnknown { step: String, attempt: u32, reason: String },
-    StepSkipped { step: String, reason: SkipReason },
+    StepUnknown {
+        step: String,
+        attempt: u32,
+        reason: String,
+    },
+    StepSkipped {
+        step: String,
+        reason: SkipReason,
+    },
     ApprovalAsked(Box<ApprovalAsked>),
-    ApprovalGiven { round: u32, by: Person, plan_hash: String },
-    ApprovalDenied { round: u32, by: Person, reason: String },
+    ApprovalGiven {
+        round: u32,
+        by: Person,
+        plan_hash: String,
+    },
+    ApprovalDenied {
+        round: u32,
+        by: Person,
+        reason: String,
+    },
     /// An approver took the yes back before the step began.
-    ApprovalWithdrawn { round: u32, by: Person },
-    ApprovalExpired { round: u32 },
+    ApprovalWithdrawn {
+        round: u32,
+        by: Person,
+    },
+    ApprovalExpired {
+        round: u32,
+    },
     /// What was approved is not what would be done any more.
-    ApprovalVoided { round: u32, reason: String },
+    ApprovalVoided {
+        round: u32,
+        reason: String,
+    },
     /// Somebody wants it asked again.
-    ApprovalRenewed { by: Person },
-    QuestionAsked { step: String, token: String, question: String, choices: Vec<Choice> },
-    QuestionAnswered { step: String, choice: Choice, by: Person, reason: Option<String> },
-    CancelAsked { by: Person, reason: Option<String> },
-    UndoStarted { step: String, attempt: u32 },
-    UndoSucceeded { step: String, summary: String },
-    UndoFailed { step: String, attempt: u32, message: String },
+    ApprovalRenewed {
+        by: Person,
+    },
+    QuestionAsked {
+        step: String,
+        token: String,
+        question: String,
+        choices: Vec<Choice>,
+    },
+    QuestionAnswered {
+        step: String,
+        choice: Choice,
+        by: Person,
+        reason: Option<String>,
+    },
+    CancelAsked {
+        by: Person,
+        reason: Option<String>,
+    },
+    UndoStarted {
+        step: String,
+        attempt: u32,
+    },
+    UndoSucceeded {
+        step: String,
+        summary: String,
+    },
+    UndoFailed {
+        step: String,
+        attempt: u32,
+        message: String,
+    },
     /// Recovery is verified: the RTO clock stops.
     Recovered,
-    Finished { outcome: Outcome, message: String },
+    Finished {
+        outcome: Outcome,
+        message: String,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -137,7 +194,10 @@ pub enum FailureKind {
 pub enum SkipReason {
     /// Its `when` did not hold.
     Condition,
-    Person { by: Person, reason: String },
+    Person {
+        by: Person,
+        reason: String,
+    },
 }
 
 /// A button under a question.

@@ -11,4 +11,3 @@ pub mod next;
 pub mod outcome;
 pub mod plan;
 pub mod state;
-

@@ -29,19 +29,41 @@ pub const INTERRUPTIONS: u32 = 3;
 #[derive(Debug, Clone, PartialEq)]
 pub enum Next {
     /// Begin the next attempt of a step.
-    Begin { step: usize },
+    Begin {
+        step: usize,
+    },
     /// Find out what became of a step that was under way when drbot was lost.
-    Settle { step: usize },
+    Settle {
+        step: usize,
+    },
     /// Pass over a step whose `when` does not hold.
-    Skip { step: usize },
-    AskApproval { round: u32 },
-    ExpireApproval { round: u32 },
-    Ask { step: usize, about: About },
-    Undo { step: usize, attempt: u32 },
+    Skip {
+        step: usize,
+    },
+    AskApproval {
+        round: u32,
+    },
+    ExpireApproval {
+        round: u32,
+    },
+    Ask {
+        step: usize,
+        about: About,
+    },
+    Undo {
+        step: usize,
+        attempt: u32,
+    },
     /// Journal that recovery is verified.
     Recover,
-    Finish { outcome: Outcome, message: String },
-    Wait { until: Option<Timestamp>, on: WaitingOn },
+    Finish {
+        outcome: Outcome,
+        message: String,
+    },
+    Wait {
+        until: Option<Timestamp>,
+        on: WaitingOn,
+    },
     /// Nothing: the run has ended.
     Ended,
 }
@@ -220,9 +242,7 @@ fn behind_gate(state: &State, index: usize) -> Next {
     match &state.approval {
         ApprovalState::Given { .. } | ApprovalState::NotNeeded => Next::Begin { step: index },
         ApprovalState::NotAsked { round } => Next::AskApproval { round: *round },
-        ApprovalState::Pending { asked, .. } => {
-            Next::Wait { until: Some(asked.expires_at), on: WaitingOn::Approval }
-        }
+        ApprovalState::Pending { asked, .. } => Next::Wait { until: Some(asked.expires_at), on: WaitingOn::Approval },
         ApprovalState::Lapsed { .. } | ApprovalState::Denied { .. } => {
             Next::Wait { until: None, on: WaitingOn::AskAgain }
         }
@@ -280,7 +300,10 @@ fn wind_up(state: &State, ending: &Ending, now: Timestamp) -> Next {
                     return Next::Undo { step: index, attempt: attempt + 1 };
                 }
                 Undo::Running { .. } => {
-                    return Next::Finish { outcome: Outcome::Stuck, message: stuck(step, "it was interrupted each time") };
+                    return Next::Finish {
+                        outcome: Outcome::Stuck,
+                        message: stuck(step, "it was interrupted each time"),
+                    };
                 }
                 Undo::Failed { message, .. } => {
                     return Next::Finish { outcome: Outcome::Stuck, message: stuck(step, message) };

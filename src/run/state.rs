@@ -63,8 +63,13 @@ pub enum Status {
     Interrupted,
     /// It had not taken effect, or a person wants it tried again: to be begun again.
     Again,
-    Failed { kind: FailureKind, message: String },
-    Unknown { reason: String },
+    Failed {
+        kind: FailureKind,
+        message: String,
+    },
+    Unknown {
+        reason: String,
+    },
     Succeeded,
     Skipped(SkipReason),
 }
@@ -81,12 +86,29 @@ pub enum Undo {
 pub enum ApprovalState {
     /// The command needs none.
     NotNeeded,
-    NotAsked { round: u32 },
-    Pending { asked: ApprovalAsked, asked_at: Timestamp, yes: Vec<Person> },
-    Given { asked: ApprovalAsked, asked_at: Timestamp, given_at: Timestamp, yes: Vec<Person> },
-    Denied { by: Person, reason: String },
+    NotAsked {
+        round: u32,
+    },
+    Pending {
+        asked: ApprovalAsked,
+        asked_at: Timestamp,
+        yes: Vec<Person>,
+    },
+    Given {
+        asked: ApprovalAsked,
+        asked_at: Timestamp,
+        given_at: Timestamp,
+        yes: Vec<Person>,
+    },
+    Denied {
+        by: Person,
+        reason: String,
+    },
     /// Waits for somebody to press "Ask again".
-    Lapsed { round: u32, why: Lapse },
+    Lapsed {
+        round: u32,
+        why: Lapse,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -252,8 +274,7 @@ impl State {
             }
             Event::ApprovalAsked(asked) => match &self.approval {
                 ApprovalState::NotAsked { round } if *round == asked.round => {
-                    self.approval =
-                        ApprovalState::Pending { asked: (**asked).clone(), asked_at: at, yes: Vec::new() };
+                    self.approval = ApprovalState::Pending { asked: (**asked).clone(), asked_at: at, yes: Vec::new() };
                 }
                 other => return Err(format!("the approval is {}", other.name())),
             },
@@ -469,9 +490,9 @@ impl State {
 
     /// Whether anything on the way failed or was passed over by a person.
     pub fn has_skips(&self) -> bool {
-        self.steps.iter().any(|step| {
-            matches!(step.status, Status::Failed { .. } | Status::Skipped(SkipReason::Person { .. }))
-        })
+        self.steps
+            .iter()
+            .any(|step| matches!(step.status, Status::Failed { .. } | Status::Skipped(SkipReason::Person { .. })))
     }
 }
 

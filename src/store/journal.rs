@@ -142,7 +142,10 @@ impl Store {
                 .await?;
         }
         if finished.is_some() {
-            sqlx::query("DELETE FROM locks WHERE run = $1").bind(entry.run.to_string()).execute(&mut *transaction).await?;
+            sqlx::query("DELETE FROM locks WHERE run = $1")
+                .bind(entry.run.to_string())
+                .execute(&mut *transaction)
+                .await?;
         }
         transaction.commit().await.context("the journal could not be made durable")
     }

@@ -35,14 +35,13 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub async fn last_sample(&self, target: &str, before: Timestamp) -> Result<Option<Sample>> {
-        let text: Option<String> = sqlx::query_scalar(
-            "SELECT sample FROM samples WHERE target = $1 AND at <= $2 ORDER BY at DESC LIMIT 1",
-        )
-        .bind(target)
-        .bind(micros(before))
-        .fetch_optional(&self.readers)
-        .await
-        .context("the samples cannot be read")?;
+        let text: Option<String> =
+            sqlx::query_scalar("SELECT sample FROM samples WHERE target = $1 AND at <= $2 ORDER BY at DESC LIMIT 1")
+                .bind(target)
+                .bind(micros(before))
+                .fetch_optional(&self.readers)
+                .await
+                .context("the samples cannot be read")?;
         text.map(|text| serde_json::from_str(&text).context("the store holds what is no sample")).transpose()
     }
 }

@@ -46,7 +46,8 @@ async fn a_killed_restore_goes_on_to_the_same_end() {
             stage.ready().await;
             let renames = renames(&range);
             stage.person("Dana").types("restore-db", json!({})).await;
-            let behind_gate = STEPS.iter().position(|one| *one == step) >= STEPS.iter().position(|one| *one == "stop_bot");
+            let behind_gate =
+                STEPS.iter().position(|one| *one == step) >= STEPS.iter().position(|one| *one == "stop_bot");
             if behind_gate {
                 stage.person("Omar").approves("restore-db").await;
             }
@@ -67,9 +68,11 @@ async fn a_killed_restore_goes_on_to_the_same_end() {
             let finished = state.finished.as_ref().unwrap();
             assert!(finished.outcome.is_success() && state.recovered_at.is_some(), "{failpoint}: {finished:?}");
             assert_eq!(self::renames(&range) - renames, 2, "{failpoint}: the swap is two renames, once");
-            let interrupted = bot.journal("restore-db").await.iter().any(|entry| {
-                matches!(&entry.event, Event::StepInterrupted { step: hit, .. } if hit == step)
-            });
+            let interrupted = bot
+                .journal("restore-db")
+                .await
+                .iter()
+                .any(|entry| matches!(&entry.event, Event::StepInterrupted { step: hit, .. } if hit == step));
             // In the middle of a short step the kill may come a moment late, into the next one.
             assert!(interrupted == !skipped || point == "during", "{failpoint}");
             bot.terminate().await;

@@ -30,7 +30,14 @@ fn trades(range: &Range, verified: &serde_json::Map<String, serde_json::Value>) 
 
 /// One-shot containers of drbot's that still exist. (A fresh server is no one-shot: it has taken the server's name.)
 fn leftovers(range: &Range) -> String {
-    let all = range.docker(&["ps", "-a", "--filter", "label=drbot.run", "--format", "{{.Names}} {{.Label \"drbot.project\"}}"]);
+    let all = range.docker(&[
+        "ps",
+        "-a",
+        "--filter",
+        "label=drbot.run",
+        "--format",
+        "{{.Names}} {{.Label \"drbot.project\"}}",
+    ]);
     let ours = all.lines().filter(|line| line.ends_with(&range.project));
     ours.filter(|line| !line.starts_with(&range.container("trading-postgres"))).collect::<Vec<_>>().join("\n")
 }
@@ -56,10 +63,7 @@ async fn damaged_rows_are_restored_by_two_people() {
     let form = omar.clicks("restore-db", "Approve").await;
     let said = omar.fills(&form["modal"], "trading_bot_test").await;
     assert!(said.contains("trading_bot_prod"), "{said}");
-    assert!(matches!(
-        State::replay(&bot.journal("restore-db").await).unwrap().approval,
-        ApprovalState::Pending { .. }
-    ));
+    assert!(matches!(State::replay(&bot.journal("restore-db").await).unwrap().approval, ApprovalState::Pending { .. }));
     omar.approves("restore-db").await;
 
     let state = bot.finished("restore-db").await;
@@ -98,13 +102,15 @@ async fn a_server_that_does_not_start_is_replaced_by_a_fresh_one() {
     let mut bot = Bot::new(&stage, &range);
     bot.start();
     stage.ready().await;
-    let volume = range.docker(&["inspect", "-f", "{{range .Mounts}}{{.Name}} {{end}}", &range.container("trading-postgres")]);
+    let volume =
+        range.docker(&["inspect", "-f", "{{range .Mounts}}{{.Name}} {{end}}", &range.container("trading-postgres")]);
     range.breaks("data-directory-unusable");
     stage.person("Dana").hears("restore-db", json!({})).await;
     stage.person("Omar").approves("restore-db").await;
     let state = bot.finished("restore-db").await;
     assert_recovered(&range, &state).await;
-    let now = range.docker(&["inspect", "-f", "{{range .Mounts}}{{.Name}} {{end}}", &range.container("trading-postgres")]);
+    let now =
+        range.docker(&["inspect", "-f", "{{range .Mounts}}{{.Name}} {{end}}", &range.container("trading-postgres")]);
     assert_ne!(volume, now, "the fresh server has a volume of its own");
     for name in volume.split_whitespace() {
         range.docker(&["volume", "inspect", name]);
@@ -191,7 +197,10 @@ async fn a_double_click_and_an_old_button_change_nothing() {
     omar.fills(&first["modal"], "trading_bot_prod").await;
     omar.fills(&second["modal"], "trading_bot_prod").await;
     let state = bot.finished("restore-db").await;
-    let given = bot.journal("restore-db").await.into_iter().filter(|entry| matches!(entry.event, Event::ApprovalGiven { .. }));
+    let given =
+        bot.journal("restore-db").await.into_iter().filter(|entry| matches!(entry.event, Event::ApprovalGiven { .. }));
     assert_eq!(given.count(), 1);
-    assert!(state.steps.iter().all(|step| step.attempts <= 1 || step.status != Status::Succeeded || step.attempts == 1));
+    assert!(
+        state.steps.iter().all(|step| step.attempts <= 1 || step.status != Status::Succeeded || step.attempts == 1)
+    );
 }

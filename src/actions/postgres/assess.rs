@@ -20,7 +20,12 @@ pub async fn perform(engine: &docker::Engine, context: &Context, database: &str)
         Err(_) => false,
     };
     if !up {
-        return Ok(unreadable(context, "down", "unreachable", vec![format!("the server {} does not start", live.container)]));
+        return Ok(unreadable(
+            context,
+            "down",
+            "unreachable",
+            vec![format!("the server {} does not start", live.container)],
+        ));
     }
     let mut connection = match connect::open(&live, database, context).await {
         Ok(connection) => connection,

@@ -114,8 +114,9 @@ impl BackupInfo {
 /// When the folder cannot be read.
 pub fn list(target: &PostgresTarget, sample: Option<&Sample>, now: Timestamp) -> Result<Vec<BackupInfo>, Failure> {
     let folder = &target.backups;
-    let unreadable =
-        |error: std::io::Error| Failure::failed(format!("the folder of backups {} cannot be read: {error}", folder.display()));
+    let unreadable = |error: std::io::Error| {
+        Failure::failed(format!("the folder of backups {} cannot be read: {error}", folder.display()))
+    };
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(unreadable)? {
         let entry = entry.map_err(unreadable)?;
@@ -194,7 +195,11 @@ fn info(target: &PostgresTarget, path: PathBuf, file: String, meta: &std::fs::Me
 }
 
 pub fn identity(meta: &std::fs::Metadata) -> Identity {
-    Identity { size: meta.len(), modified_ns: meta.mtime().saturating_mul(1_000_000_000) + meta.mtime_nsec(), inode: meta.ino() }
+    Identity {
+        size: meta.len(),
+        modified_ns: meta.mtime().saturating_mul(1_000_000_000) + meta.mtime_nsec(),
+        inode: meta.ino(),
+    }
 }
 
 /// The manifest beside a backup; `None` when there is none.

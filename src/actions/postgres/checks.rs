@@ -29,9 +29,13 @@ pub async fn data(connection: &mut PgConnection, context: &Context) -> Result<Ve
 }
 
 async fn invalid_constraints(connection: &mut PgConnection, context: &Context) -> Result<Vec<String>, Failure> {
-    let sql = "SELECT conrelid::regclass::text AS place, conname::text AS name FROM pg_constraint WHERE NOT convalidated";
+    let sql =
+        "SELECT conrelid::regclass::text AS place, conname::text AS name FROM pg_constraint WHERE NOT convalidated";
     let found = rows(connection, context, sql.to_owned()).await?;
-    Ok(found.iter().map(|row| format!("the constraint {} of {} is not validated", text(row, "name"), text(row, "place"))).collect())
+    Ok(found
+        .iter()
+        .map(|row| format!("the constraint {} of {} is not validated", text(row, "name"), text(row, "place")))
+        .collect())
 }
 
 async fn invalid_indexes(connection: &mut PgConnection, context: &Context) -> Result<Vec<String>, Failure> {
@@ -58,7 +62,8 @@ async fn broken_references(connection: &mut PgConnection, context: &Context) -> 
         let (Some(_), Some(first)) = (child.first(), parent.first()) else { continue };
         let join: Result<Vec<_>, Failure> =
             child.iter().zip(&parent).map(|(a, b)| Ok(format!("c.{} = p.{}", quoted(a)?, quoted(b)?))).collect();
-        let given: Result<Vec<_>, Failure> = child.iter().map(|a| Ok(format!("c.{} IS NOT NULL", quoted(a)?))).collect();
+        let given: Result<Vec<_>, Failure> =
+            child.iter().map(|a| Ok(format!("c.{} IS NOT NULL", quoted(a)?))).collect();
         let sql = format!(
             "SELECT count(*) AS rows FROM {} c LEFT JOIN {} p ON {} WHERE {} AND p.{} IS NULL",
             quoted_table(&text(&key, "child"))?,
@@ -89,11 +94,27 @@ fn text(row: &sqlx::postgres::PgRow, name: &str) -> String {
 ///
 /// # Errors
 /// When it could not be run.
-pub async fn pages(engine: &docker::Engine, context: &Context, server: &Server, database: &str) -> Result<Vec<String>, Failure> {
+pub async fn pages(
+    engine: &docker::Engine,
+    context: &Context,
+    server: &Server,
+    database: &str,
+) -> Result<Vec<String>, Failure> {
     let user = connect::target(context)?.user.clone();
     let mut connection = connect::open(server, database, context).await?;
     let had = rows(&mut connection, context, "SELECT 1 FROM pg_extension WHERE extname = 'amcheck'".to_owned()).await?;
-    let arguments = ["pg_amcheck", "--install-missing", "--no-dependent-toast", "-j2", "-h", tools::SERVER, "-U", &user, "-d", database];
+    let arguments = [
+        "pg_amcheck",
+        "--install-missing",
+        "--no-dependent-toast",
+        "-j2",
+        "-h",
+        tools::SERVER,
+        "-U",
+        &user,
+        "-d",
+        database,
+    ];
     let tool = tools::Tool {
         name: "amcheck",
         arguments: arguments.map(str::to_owned).to_vec(),
@@ -110,12 +131,8 @@ pub async fn pages(engine: &docker::Engine, context: &Context, server: &Server, 
         0 => Ok(Vec::new()),
         // 2: it ran, and found corruption (pg_amcheck, Exit Status). 1: it could not go on, which damage causes too.
         _ => {
-            let mut lines: Vec<_> = output
-                .lines()
-                .into_iter()
-                .map(|line| line.trim().to_owned())
-                .filter(|line| !line.is_empty())
-                .collect();
+            let mut lines: Vec<_> =
+                output.lines().into_iter().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect();
             lines.truncate(NAMED);
             Ok(if lines.is_empty() { vec![format!("pg_amcheck ended with {}", output.code)] } else { lines })
         }

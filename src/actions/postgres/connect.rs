@@ -58,7 +58,9 @@ pub async fn fresh(engine: &docker::Engine, context: &Context) -> Result<Option<
 /// The first address of a container on a network.
 pub fn address(found: &bollard::models::ContainerInspectResponse) -> Option<String> {
     let networks = found.network_settings.as_ref()?.networks.as_ref()?;
-    networks.values().find_map(|network| network.ip_address.as_ref().map(ToString::to_string).filter(|ip| !ip.is_empty()))
+    networks
+        .values()
+        .find_map(|network| network.ip_address.as_ref().map(ToString::to_string).filter(|ip| !ip.is_empty()))
 }
 
 /// What drbot's sessions are called, so that they can be found and ended.
@@ -72,8 +74,7 @@ pub fn application_name(context: &Context) -> String {
 /// That the server cannot be reached, in words, without the password.
 pub async fn open(server: &Server, database: &str, context: &Context) -> Result<PgConnection, Failure> {
     let target = target(context)?;
-    let password =
-        context.secrets.resolve(&target.password).map_err(|error| Failure::refused(format!("{error:#}")))?;
+    let password = context.secrets.resolve(&target.password).map_err(|error| Failure::refused(format!("{error:#}")))?;
     let limit = context.timeout.as_millis().clamp(1_000, 3_600_000).to_string();
     let options = PgConnectOptions::new_without_pgpass()
         .host(&server.host)
@@ -91,7 +92,9 @@ pub async fn open(server: &Server, database: &str, context: &Context) -> Result<
     };
     match connected {
         Some(Ok(connection)) => Ok(connection),
-        Some(Err(error)) => Err(failed(context, &format!("the database {database} at {}:{}", server.host, server.port), &error)),
+        Some(Err(error)) => {
+            Err(failed(context, &format!("the database {database} at {}:{}", server.host, server.port), &error))
+        }
         None => Err(Failure::failed(format!(
             "the database server at {}:{} does not answer within {} s",
             server.host,

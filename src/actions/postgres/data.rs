@@ -25,7 +25,9 @@ pub async fn counts(connection: &mut PgConnection, context: &Context) -> Result<
     }
     let parts: Result<Vec<_>, Failure> = tables
         .iter()
-        .map(|table| Ok(format!("SELECT {}::text AS name, count(*) AS rows FROM {}", literal(table), quoted_table(table)?)))
+        .map(|table| {
+            Ok(format!("SELECT {}::text AS name, count(*) AS rows FROM {}", literal(table), quoted_table(table)?))
+        })
         .collect();
     let counted = rows(connection, context, parts?.join(" UNION ALL ")).await?;
     counted
@@ -40,7 +42,8 @@ pub async fn counts(connection: &mut PgConnection, context: &Context) -> Result<
 /// # Errors
 /// When the catalogue cannot be read.
 pub async fn tables(connection: &mut PgConnection, context: &Context) -> Result<Vec<String>, Failure> {
-    let sql = "SELECT n.nspname || '.' || c.relname AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    let sql =
+        "SELECT n.nspname || '.' || c.relname AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
                WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname <> 'information_schema'
                  AND n.nspname !~ '^pg_' ORDER BY 1";
     let found = rows(connection, context, sql.to_owned()).await?;
@@ -111,7 +114,9 @@ pub async fn perform_counts(context: &Context, database: &str) -> Result<Done, F
     let table = target.newest_table.trim_start_matches("public.").to_owned();
     let main = tables.get(&target.newest_table).copied().unwrap_or(0);
     let summary = match newest {
-        Some(newest) => format!("{main} {table}, the newest {} s old", (context.clock.now() - newest).num_seconds().max(0)),
+        Some(newest) => {
+            format!("{main} {table}, the newest {} s old", (context.clock.now() - newest).num_seconds().max(0))
+        }
         None => format!("{main} {table}, none of them with a time"),
     };
     Ok(Done::new(summary)
@@ -128,16 +133,20 @@ pub async fn perform_counts(context: &Context, database: &str) -> Result<Done, F
 pub async fn perform_sql(context: &Context, database: &str, query: &str, params: &[String]) -> Result<Done, Failure> {
     let mut connection = connect::open(&connect::live(context)?, database, context).await?;
     connect::run(&mut connection, context, "BEGIN READ ONLY".to_owned()).await?;
-    let sql = format!("SELECT to_jsonb(answer)::text AS row FROM ({}) AS answer LIMIT 1000", query.trim().trim_end_matches(';'));
-    let work = params.iter().fold(sqlx::query(AssertSqlSafe(sql)), |query, value| query.bind(value)).fetch_all(&mut connection);
+    let sql = format!(
+        "SELECT to_jsonb(answer)::text AS row FROM ({}) AS answer LIMIT 1000",
+        query.trim().trim_end_matches(';')
+    );
+    let work = params
+        .iter()
+        .fold(sqlx::query(AssertSqlSafe(sql)), |query, value| query.bind(value))
+        .fetch_all(&mut connection);
     let found = tokio::select! {
         rows = work => rows.map_err(|error| failed(context, "the query", &error))?,
         () = context.cancel.cancelled() => return Err(Failure::Cancelled),
     };
-    let rows: Vec<Value> = found
-        .iter()
-        .filter_map(|row| serde_json::from_str(&row.try_get::<String, _>("row").ok()?).ok())
-        .collect();
+    let rows: Vec<Value> =
+        found.iter().filter_map(|row| serde_json::from_str(&row.try_get::<String, _>("row").ok()?).ok()).collect();
     let _ = connection.close().await;
     Ok(Done::new(format!("{} rows", rows.len())).with("count", rows.len()).with("rows", rows))
 }

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use bollard::{
-    models::{ContainerCreateBody, ContainerInspectResponse, MountPoint, NetworkingConfig, EndpointSettings},
+    models::{ContainerCreateBody, ContainerInspectResponse, EndpointSettings, MountPoint, NetworkingConfig},
     query_parameters::{
         CreateContainerOptionsBuilder, RemoveContainerOptionsBuilder, RemoveVolumeOptionsBuilder, StartContainerOptions,
     },
@@ -33,10 +33,9 @@ pub async fn server(engine: &docker::Engine, context: &Context) -> Result<Server
     let target = connect::target(context)?;
     let name = names::fresh_container(&target.container, &context.labels.run);
     if engine.inspect(&name, context).await?.is_none() {
-        let old = engine
-            .inspect(&target.container, context)
-            .await?
-            .ok_or_else(|| Failure::failed(format!("there is no container {}, whose settings a fresh server needs", target.container)))?;
+        let old = engine.inspect(&target.container, context).await?.ok_or_else(|| {
+            Failure::failed(format!("there is no container {}, whose settings a fresh server needs", target.container))
+        })?;
         let volume = volume(&target.container, &context.labels.run);
         create(engine, context, &old, &name, &volume, false).await?;
     }
@@ -172,7 +171,11 @@ pub async fn wait_ready_within(context: &Context, server: &Server, limit: Durati
             Err(failure) => failure.to_string(),
         };
         if begin.elapsed() > limit {
-            return Err(Failure::failed(format!("{} is not ready after {} s: {problem}", server.container, limit.as_secs())));
+            return Err(Failure::failed(format!(
+                "{} is not ready after {} s: {problem}",
+                server.container,
+                limit.as_secs()
+            )));
         }
         tokio::select! {
             () = context.clock.sleep(EVERY) => {}

@@ -12,7 +12,12 @@ const CHECKS: u64 = 4;
 ///
 /// # Errors
 /// Everything that is wrong.
-pub async fn perform(engine: &docker::Engine, context: &Context, database: &str, backup: &str) -> Result<Done, Failure> {
+pub async fn perform(
+    engine: &docker::Engine,
+    context: &Context,
+    database: &str,
+    backup: &str,
+) -> Result<Done, Failure> {
     let (server, database) = super::locate(engine, context, database).await?;
     let all = backup::list_off_thread(context).await?;
     let manifest = verify::named(&all, backup)?.manifest.clone();
@@ -30,14 +35,17 @@ pub async fn perform(engine: &docker::Engine, context: &Context, database: &str,
             for (table, rows) in &manifest.tables {
                 match tables.get(table) {
                     None => wrong.push(format!("the table {table} was not restored")),
-                    Some(there) if there != rows => wrong.push(format!("{table} has {there} rows, the backup says {rows}")),
+                    Some(there) if there != rows => {
+                        wrong.push(format!("{table} has {there} rows, the backup says {rows}"))
+                    }
                     Some(_) => {}
                 }
             }
             if manifest.newest_at() != newest && manifest.newest_at().is_some() {
                 wrong.push("the newest record is not the one that the backup names".to_owned());
             }
-            checked.push(format!("counts of {} tables and the newest record, as the backup says", manifest.tables.len()));
+            checked
+                .push(format!("counts of {} tables and the newest record, as the backup says", manifest.tables.len()));
         }
         None => checked.push("counts could not be compared: the backup has no manifest".to_owned()),
     }
@@ -63,7 +71,12 @@ pub async fn perform(engine: &docker::Engine, context: &Context, database: &str,
         .with_log(checked))
 }
 
-async fn analyze(engine: &docker::Engine, context: &Context, server: &connect::Server, database: &str) -> Result<(), Failure> {
+async fn analyze(
+    engine: &docker::Engine,
+    context: &Context,
+    server: &connect::Server,
+    database: &str,
+) -> Result<(), Failure> {
     let user = connect::target(context)?.user.clone();
     let arguments = ["vacuumdb", "--analyze-only", "-j2", "-q", "-h", tools::SERVER, "-U", &user, "-d", database];
     let tool = tools::Tool {

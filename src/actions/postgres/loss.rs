@@ -19,8 +19,12 @@ pub async fn perform(context: &Context, database: &str) -> Result<Done, Failure>
     let rows_now = data::counts(&mut connection, context).await?.get(table).copied();
     let _ = connection.close().await;
     let sample = context.sample.as_ref();
-    let from_sample = sample.and_then(|sample| sample.newest).zip(restored).map(|(last, newest)| (last - newest).num_milliseconds().max(0));
-    let rows_sample = sample.and_then(|sample| sample.tables.get(table)).zip(rows_now).map(|(before, now)| (before - now).max(0));
+    let from_sample = sample
+        .and_then(|sample| sample.newest)
+        .zip(restored)
+        .map(|(last, newest)| (last - newest).num_milliseconds().max(0));
+    let rows_sample =
+        sample.and_then(|sample| sample.tables.get(table)).zip(rows_now).map(|(before, now)| (before - now).max(0));
     let kept = async {
         let kept = names::damaged(database, &context.labels.run);
         let mut connection = connect::open(&live, &kept, context).await?;
@@ -39,7 +43,11 @@ pub async fn perform(context: &Context, database: &str) -> Result<Done, Failure>
             // Damage may have taken the newest records; a sample from before it knows of them.
             let most = from_kept.max(from_sample);
             let by_sample = from_sample > from_kept;
-            let how = if by_sample { "against the last sample, taken before the damage" } else { "against the damaged database" };
+            let how = if by_sample {
+                "against the last sample, taken before the damage"
+            } else {
+                "against the damaged database"
+            };
             (most, if by_sample { rows.max(rows_sample) } else { rows }, how.to_owned())
         }
         Ok((None, _)) | Err(_) if from_sample.is_some() || rows_sample.is_some() => {

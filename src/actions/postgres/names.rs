@@ -15,7 +15,9 @@ pub const LONGEST: usize = 63;
 /// When it is empty, too long, or holds a zero byte.
 pub fn quoted(name: &str) -> Result<String, Failure> {
     if name.is_empty() || name.len() > LONGEST || name.contains('\0') {
-        return Err(Failure::refused(format!("{name:?} is no name of a database: it has 1 to {LONGEST} bytes, no zero byte")));
+        return Err(Failure::refused(format!(
+            "{name:?} is no name of a database: it has 1 to {LONGEST} bytes, no zero byte"
+        )));
     }
     Ok(format!("\"{}\"", name.replace('"', "\"\"")))
 }
@@ -37,7 +39,8 @@ pub fn literal(text: &str) -> String {
 
 /// Whether drbot gave this name to a database of a run.
 pub fn is_scratch(name: &str) -> bool {
-    name.strip_prefix("drbot_").is_some_and(|short| short.len() == 8 && short.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    name.strip_prefix("drbot_")
+        .is_some_and(|short| short.len() == 8 && short.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 /// # Errors
@@ -46,7 +49,9 @@ pub fn must_be_scratch(name: &str) -> Result<(), Failure> {
     if is_scratch(name) {
         return Ok(());
     }
-    Err(Failure::refused(format!("{name} is no database that a run made (drbot_ and eight hex digits); it is left alone")))
+    Err(Failure::refused(format!(
+        "{name} is no database that a run made (drbot_ and eight hex digits); it is left alone"
+    )))
 }
 
 /// What the damaged database is called after the swap, cut so that it fits.

@@ -75,7 +75,14 @@ pub async fn perform(engine: &docker::Engine, context: &Context, order: &Order<'
     Ok(Done::new(format!("{} restored {place}", order.backup))
         .with("server", if server.is_fresh { "fresh" } else { "live" })
         .with("container", server.container.clone())
-        .with("volume", if server.is_fresh { fresh::volume(&connect::target(context)?.container, &context.labels.run) } else { String::new() })
+        .with(
+            "volume",
+            if server.is_fresh {
+                fresh::volume(&connect::target(context)?.container, &context.labels.run)
+            } else {
+                String::new()
+            },
+        )
         .with("database", into)
         .with("bytes", bytes)
         .with_log(output.lines()))
@@ -160,7 +167,17 @@ fn tool<'a>(
 ) -> Result<tools::Tool<'a>, Failure> {
     let target = connect::target(context)?;
     let file = format!("{}/{}", tools::BACKUPS, backup.file);
-    let common = |program: &str| vec![program.to_owned(), "-h".to_owned(), tools::SERVER.to_owned(), "-U".to_owned(), target.user.clone(), "-d".to_owned(), into.to_owned()];
+    let common = |program: &str| {
+        vec![
+            program.to_owned(),
+            "-h".to_owned(),
+            tools::SERVER.to_owned(),
+            "-U".to_owned(),
+            target.user.clone(),
+            "-d".to_owned(),
+            into.to_owned(),
+        ]
+    };
     let mut arguments = match backup.format {
         Some(Format::Custom) => {
             let mut arguments = common("pg_restore");

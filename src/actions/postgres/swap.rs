@@ -32,7 +32,12 @@ const TRIES: u32 = 8;
 ///
 /// # Errors
 /// When it cannot be found out, so nothing may be done.
-pub async fn prepare(engine: &docker::Engine, context: &Context, database: &str, with: &str) -> Result<Fields, Failure> {
+pub async fn prepare(
+    engine: &docker::Engine,
+    context: &Context,
+    database: &str,
+    with: &str,
+) -> Result<Fields, Failure> {
     names::must_be_scratch(with)?;
     let mut facts = Fields::new();
     if let Some(server) = connect::fresh(engine, context).await? {
@@ -151,7 +156,11 @@ async fn keep_ending(context: &Context, live: &Server, databases: [&str; 2]) {
 }
 
 /// Prepared transactions hold a database for ever, and only a person knows what is to become of them.
-async fn prepared_transactions(connection: &mut sqlx::PgConnection, context: &Context, database: &str) -> Result<(), Failure> {
+async fn prepared_transactions(
+    connection: &mut sqlx::PgConnection,
+    context: &Context,
+    database: &str,
+) -> Result<(), Failure> {
     let sql = format!("SELECT gid FROM pg_prepared_xacts WHERE database = {}", literal(database));
     let found = rows(connection, context, sql).await?;
     let names: Vec<String> = found.iter().filter_map(|row| row.try_get("gid").ok()).collect();
@@ -206,7 +215,8 @@ async fn by_container(engine: &docker::Engine, context: &Context, database: &str
             Ok(()) => {}
             Err(failure) => {
                 let back = put_back(engine, context).await;
-                let back = back.err().map(|failure| format!("; and the old container could not be put back: {failure}"));
+                let back =
+                    back.err().map(|failure| format!("; and the old container could not be put back: {failure}"));
                 return Err(Failure::failed(format!("{failure}{}", back.unwrap_or_default())));
             }
         }
@@ -233,7 +243,10 @@ async fn replace(engine: &docker::Engine, context: &Context) -> Result<(), Failu
     if engine.inspect(&aside, context).await?.is_none() {
         stop(engine, context, &target.container).await?;
         let options = RenameContainerOptionsBuilder::default().name(&aside).build();
-        client.rename_container(&target.container, options).await.map_err(|error| engine.explain(&target.container, &error))?;
+        client
+            .rename_container(&target.container, options)
+            .await
+            .map_err(|error| engine.explain(&target.container, &error))?;
     }
     if engine.inspect(&beside, context).await?.is_some() {
         stop(engine, context, &beside).await?;

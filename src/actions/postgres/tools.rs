@@ -92,7 +92,8 @@ pub async fn run(engine: &docker::Engine, context: &Context, tool: Tool<'_>) -> 
     let network = networks.and_then(|networks| networks.keys().next().cloned());
     // Its address: containers on the default network have no names for each other.
     let address = connect::address(&beside).unwrap_or_else(|| tool.beside.to_owned());
-    let arguments = tool.arguments.into_iter().map(|part| if part == SERVER { address.clone() } else { part }).collect();
+    let arguments =
+        tool.arguments.into_iter().map(|part| if part == SERVER { address.clone() } else { part }).collect();
     let name = format!(
         "{}-tool-{}-{}-{}-{}",
         tool.beside,
@@ -124,7 +125,10 @@ pub async fn run(engine: &docker::Engine, context: &Context, tool: Tool<'_>) -> 
     let work = async {
         let upload = UploadToContainerOptionsBuilder::default().path("/tmp").build();
         let archive = body_full(passfile(context)?.into());
-        client.upload_to_container(&name, Some(upload), archive).await.map_err(|error| engine.explain(&name, &error))?;
+        client
+            .upload_to_container(&name, Some(upload), archive)
+            .await
+            .map_err(|error| engine.explain(&name, &error))?;
         client
             .start_container(&name, None::<StartContainerOptions>)
             .await

@@ -104,13 +104,18 @@ async fn newest<'a>(
         }
         match prove(engine, context, backup).await {
             Ok(sha256) => return Ok((backup, sha256)),
-            Err(Failure::Refused { message }) => passed_over.push(format!("{} was passed over: {message}", backup.file)),
+            Err(Failure::Refused { message }) => {
+                passed_over.push(format!("{} was passed over: {message}", backup.file))
+            }
             Err(other) => return Err(other),
         }
     }
     Err(Failure::refused(match passed_over.as_slice() {
         [] => "there is no backup at all".to_owned(),
-        why => format!("no backup may be trusted. {}. Name one to take it all the same", why[..why.len().min(3)].join(". ")),
+        why => format!(
+            "no backup may be trusted. {}. Name one to take it all the same",
+            why[..why.len().min(3)].join(". ")
+        ),
     }))
 }
 
@@ -124,14 +129,18 @@ async fn prove(engine: &docker::Engine, context: &Context, backup: &BackupInfo) 
     }
     match &backup.manifest {
         Some(manifest) if !manifest.sha256.eq_ignore_ascii_case(&sha256) => {
-            return Err(refused("its checksum is not the one that its manifest names: its content has changed".to_owned()));
+            return Err(refused(
+                "its checksum is not the one that its manifest names: its content has changed".to_owned(),
+            ));
         }
         Some(_) => {}
         None => {
             let modified = Timestamp::from_timestamp(backup.identity.modified_ns / 1_000_000_000, 0);
             let age = modified.map_or(i64::MAX, |modified| (context.clock.now() - modified).num_seconds());
             if age < SETTLED {
-                return Err(refused("it was written a moment ago, and may be written still; try again in a few seconds".to_owned()));
+                return Err(refused(
+                    "it was written a moment ago, and may be written still; try again in a few seconds".to_owned(),
+                ));
             }
         }
     }
@@ -201,7 +210,10 @@ async fn loss(context: &Context, backup: &BackupInfo, database: &str) -> (Option
         Ok((Some(last), rows)) => {
             let seconds = (last - newest).num_seconds().max(0);
             // A sample that was taken before the damage may know of newer records than are left.
-            (Some(seconds.max(sample_seconds(context, newest).unwrap_or(0))), Some(rows.max(backup.loss_rows.unwrap_or(0))))
+            (
+                Some(seconds.max(sample_seconds(context, newest).unwrap_or(0))),
+                Some(rows.max(backup.loss_rows.unwrap_or(0))),
+            )
         }
         Ok((None, _)) | Err(_) if context.sample.is_some() => sample,
         _ => (None, None),

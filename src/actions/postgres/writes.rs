@@ -30,7 +30,11 @@ pub async fn perform(context: &Context, database: &str, allow: bool) -> Result<D
 }
 
 /// What the damaged database that this run kept says of itself.
-async fn own_setting(connection: &mut sqlx::PgConnection, context: &Context, database: &str) -> Result<Option<String>, Failure> {
+async fn own_setting(
+    connection: &mut sqlx::PgConnection,
+    context: &Context,
+    database: &str,
+) -> Result<Option<String>, Failure> {
     let kept = names::damaged(database, &context.labels.run);
     let settings = carry::settings_of(connection, context, &kept).await?;
     Ok(settings.into_iter().find(|(role, name, _)| role.is_none() && name == FENCE).map(|(_, _, value)| value))
