@@ -139,7 +139,7 @@ impl Stage {
         let with_button = messages.as_array().into_iter().flatten().rev().find(|message| {
             let rows = message["components"].as_array().into_iter().flatten();
             rows.flat_map(|row| row["components"].as_array().into_iter().flatten())
-                .any(|button| button["label"] == "Approve" && button["disabled"] != Value::from(true))
+                .any(|button| button["label"] == "Approve" && button["disabled"] != true)
         });
         let Some(message) = with_button else { return Ok(false) };
         let click = json!({ "person": "Omar", "message": message["id"], "label": "Approve" });

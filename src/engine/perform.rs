@@ -222,7 +222,7 @@ impl Engine {
         if context.cancel.is_cancelled() {
             return Err(Failure::Cancelled);
         }
-        let good = all.fields.values().filter(|branch| branch["ok"] == Value::from(true)).count();
+        let good = all.fields.values().filter(|branch| branch["ok"] == true).count();
         all.summary = format!("{good} of {} good", branches.len());
         if failed.is_empty() { Ok(all) } else { Err(Failure::Failed { message: failed.join("; "), log: all.log }) }
     }

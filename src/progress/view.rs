@@ -255,7 +255,7 @@ fn branches(step: &StepState) -> Vec<Line> {
     let Action::Parallel(branches) = &step.definition.action else { return Vec::new() };
     let lines = branches.iter().filter_map(|branch| {
         let result = step.outputs.get(&branch.id)?;
-        let good = result["ok"] == Value::from(true);
+        let good = result["ok"] == true;
         let text = if good { &result["summary"] } else { &result["error"] };
         Some(Line {
             icon: if good { Icon::Good } else { Icon::Bad },

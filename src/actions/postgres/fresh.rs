@@ -161,7 +161,7 @@ pub async fn wait_ready_within(context: &Context, server: &Server, limit: Durati
                 let found = connect::rows(&mut connection, context, sql).await;
                 let _ = connection.close().await;
                 match found {
-                    Ok(rows) if rows.first().is_some_and(|row| is_false(row)) => return Ok(()),
+                    Ok(rows) if rows.first().is_some_and(is_false) => return Ok(()),
                     Ok(_) => "it is still in recovery".to_owned(),
                     Err(failure) => failure.to_string(),
                 }

@@ -238,7 +238,7 @@ async fn enough_room(engine: &docker::Engine, context: &Context, expected: u64) 
     let info = docker::stoppable(context, client.info()).await?;
     let Some(root) = info.ok().and_then(|info| info.docker_root_dir) else { return Ok(()) };
     let Ok(stat) = nix::sys::statvfs::statvfs(root.as_str()) else { return Ok(()) };
-    let free = u64::from(stat.blocks_available()).saturating_mul(u64::from(stat.fragment_size()));
+    let free = stat.blocks_available().saturating_mul(stat.fragment_size());
     let needed = expected.saturating_add(expected / 5);
     if free >= needed {
         return Ok(());
