@@ -103,6 +103,19 @@ pub fn approve(settings: &Settings, state: &State, caller: &Caller) -> Result<()
     }
 }
 
+/// Whether `caller` may deny the run's plan: whoever may approve it, also after a yes (their own or all that are
+/// needed), until what it allows has begun.
+///
+/// # Errors
+/// The first rule that refuses it.
+pub fn deny(settings: &Settings, state: &State, caller: &Caller) -> Result<(), Refusal> {
+    match approve(settings, state, caller) {
+        Err(Refusal::AlreadyApproved) => Ok(()),
+        Err(Refusal::NotOpen { .. }) if matches!(state.approval, ApprovalState::Given { .. }) => Ok(()),
+        other => other,
+    }
+}
+
 /// Whether `caller` may answer a run's questions, stop it, or have its approval asked again: whoever might have started
 /// it, or may approve it.
 ///
@@ -128,16 +141,9 @@ pub fn step(settings: &Settings, state: &State, index: usize, _now: Timestamp) -
     let step = &state.steps[index].definition;
     if step.effect() != Effect::Read {
         has_role(settings, &state.created.command.roles, &state.created.requester_roles)?;
-        let gate = state
-            .created
-            .command
-            .approval
-            .as_ref()
-            .and_then(|approval| state.steps.iter().position(|step| step.definition.id == approval.before));
-        let approved = matches!(state.approval, ApprovalState::Given { .. } | ApprovalState::NotNeeded);
-        if gate.is_some_and(|gate| index >= gate) && !approved {
-            return Err(Refusal::NotApproved);
-        }
+    }
+    if state.lacks_approval(index) {
+        return Err(Refusal::NotApproved);
     }
     Ok(Permit { run: state.id, step: step.id.clone() })
 }

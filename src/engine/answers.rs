@@ -42,6 +42,7 @@ impl From<AppendError> for AnswerError {
     fn from(error: AppendError) -> Self {
         match error {
             AppendError::Illegal(illegal) => Self::TooLate(illegal.why),
+            AppendError::Moved => Self::TooLate(error.to_string()),
             AppendError::Store(error) => Self::Store(error),
         }
     }
@@ -99,16 +100,12 @@ impl Engine {
     pub async fn deny(&self, run: RunId, caller: &Caller, token: &str, reason: &str) -> Result<(), AnswerError> {
         let live = self.live(run).ok_or(AnswerError::Ended)?;
         self.append_if(&live, |state| {
-            let asked = state.approval.asked().ok_or(AnswerError::Stale)?;
-            if asked.token != token {
-                return Err(AnswerError::Stale);
+            if matches!(state.approval, ApprovalState::Lapsed { .. }) {
+                return Err(AnswerError::Expired);
             }
+            let asked = state.approval.asked().filter(|asked| asked.token == token).ok_or(AnswerError::Stale)?;
             let round = asked.round;
-            // One who has said yes may still say no, until the step begins.
-            match access::approve(&self.configuration().settings, state, caller) {
-                Ok(()) | Err(Refusal::AlreadyApproved) => {}
-                Err(refusal) => return Err(refusal.into()),
-            }
+            access::deny(&self.configuration().settings, state, caller)?;
             let reason = reason.trim();
             if reason.is_empty() {
                 return Err(AnswerError::ReasonNeeded);

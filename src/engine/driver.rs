@@ -1,9 +1,11 @@
 //! The loop of one run: ask what is next, do it, ask again.
 
-use std::{sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use futures::FutureExt;
 
 use super::{
-    Engine,
+    Engine, STORE_REST,
     live::{AppendError, Live},
 };
 use crate::{
@@ -16,34 +18,40 @@ use crate::{
     },
 };
 
-/// How long a run rests when the store fails, before it is tried again.
-const STORE_REST: Duration = Duration::from_secs(1);
+/// The longest time that an approval stays open, whatever the file says.
+const LONGEST_APPROVAL: Duration = Duration::from_secs(7 * 24 * 3600);
 
 pub(super) async fn drive(engine: Engine, live: Arc<Live>) {
     while !engine.0.stopping.is_cancelled() {
-        match turn(&engine, &live).await {
-            Ok(Turn::Go) => {}
-            Ok(Turn::Ended) => {
-                engine.forget(live.id());
-                engine.announce(live.id());
-                return;
-            }
+        // A panic leaves the step that was under way of unknown outcome, as a crash does, and is settled like one.
+        let turn = AssertUnwindSafe(turn(&engine, &live)).catch_unwind().await;
+        let rest = || engine.wait(&live, Some(engine.0.clock.now() + STORE_REST));
+        match turn {
+            Ok(Ok(Turn::Go)) => {}
+            Ok(Ok(Turn::Ended)) => return engine.leave(&live),
             // Somebody's click came in between: look again.
-            Err(AppendError::Illegal(illegal)) => {
-                tracing::warn!(run = %live.id().short(), %illegal, "the run has changed in the meantime");
-                engine.0.clock.sleep(Duration::from_millis(10)).await;
+            Ok(Err(AppendError::Moved)) => {
+                tracing::debug!(run = %live.id().short(), "the run has changed in the meantime")
             }
-            Err(AppendError::Store(error)) => {
+            Ok(Err(error)) if error.is_lost() => {
+                tracing::error!(run = %live.id().short(), %error, "this run is left alone from now on");
+                return engine.leave(&live);
+            }
+            Ok(Err(AppendError::Illegal(illegal))) => {
+                tracing::error!(run = %live.id().short(), %illegal, "drbot wanted what cannot be");
+                rest().await;
+            }
+            Ok(Err(AppendError::Store(error))) => {
                 tracing::error!(
                     run = %live.id().short(),
                     error = format!("{error:#}"),
                     "the journal cannot be written; nothing proceeds until it can"
                 );
-                if error.to_string().contains("belongs to another drbot") {
-                    engine.forget(live.id());
-                    return;
-                }
-                engine.wait(&live, Some(engine.0.clock.now() + STORE_REST)).await;
+                rest().await;
+            }
+            Err(_) => {
+                tracing::error!(run = %live.id().short(), "drbot has an error in itself (a panic); the step is settled like after a crash");
+                rest().await;
             }
         }
     }
@@ -61,17 +69,19 @@ async fn turn(engine: &Engine, live: &Arc<Live>) -> Result<Turn, AppendError> {
         Next::Settle { step } => engine.settle(live, &state, step).await?,
         Next::Skip { step } => {
             let step = state.steps[step].definition.id.clone();
-            engine.append(live, Event::StepSkipped { step, reason: SkipReason::Condition }).await?;
+            engine.append_on(live, &state, Event::StepSkipped { step, reason: SkipReason::Condition }).await?;
         }
         Next::AskApproval { round } => {
             let asked = engine.approval(&state, round);
-            engine.append(live, Event::ApprovalAsked(Box::new(asked))).await?;
+            engine.append_on(live, &state, Event::ApprovalAsked(Box::new(asked))).await?;
         }
-        Next::ExpireApproval { round } => engine.append(live, Event::ApprovalExpired { round }).await?,
-        Next::Ask { step, about } => engine.append(live, question(&state, step, about)).await?,
+        Next::ExpireApproval { round } => engine.append_on(live, &state, Event::ApprovalExpired { round }).await?,
+        Next::Ask { step, about } => engine.append_on(live, &state, question(&state, step, about)).await?,
         Next::Undo { step, attempt } => engine.undo(live, &state, step, attempt).await?,
-        Next::Recover => engine.append(live, Event::Recovered).await?,
-        Next::Finish { outcome, message } => engine.append(live, Event::Finished { outcome, message }).await?,
+        Next::Recover => engine.append_on(live, &state, Event::Recovered).await?,
+        Next::Finish { outcome, message } => {
+            engine.append_on(live, &state, Event::Finished { outcome, message }).await?
+        }
         Next::Wait { until, .. } => engine.wait(live, until).await,
         Next::Ended => return Ok(Turn::Ended),
     }
@@ -89,6 +99,11 @@ fn question(state: &State, index: usize, about: About) -> Event {
 }
 
 impl Engine {
+    fn leave(&self, live: &Live) {
+        self.forget(live.id());
+        self.announce(live.id());
+    }
+
     /// Holds no work: returns when somebody wakes the run, at `until`, or when drbot stops.
     pub(super) async fn wait(&self, live: &Live, until: Option<Timestamp>) {
         let due = async {
@@ -115,7 +130,8 @@ impl Engine {
                 Err(error) => Some(format!("(cannot be told: {error})")),
             }
         };
-        let expires = approval.as_ref().map_or(Duration::from_secs(300), |approval| approval.expires.0);
+        let expires =
+            approval.as_ref().map_or(Duration::from_secs(300), |approval| approval.expires.0.min(LONGEST_APPROVAL));
         ApprovalAsked {
             round,
             token: ids::random_token(),

@@ -44,6 +44,9 @@ use crate::{
 /// How long steps that are under way may take to end by themselves when drbot is told to stop.
 const GRACE: Duration = Duration::from_secs(8);
 
+/// How long a run rests when the store fails, before it is tried again.
+const STORE_REST: Duration = Duration::from_secs(1);
+
 /// Runs commands. Cheap to clone.
 #[derive(Clone)]
 pub struct Engine(Arc<Inner>);
@@ -100,16 +103,21 @@ impl Engine {
             halting: CancellationToken::new(),
         }));
         for (run, ownership) in engine.0.store.take_over(&engine.0.owner).await? {
-            let journal = engine.0.store.journal(run).await?;
-            match Live::replay(&journal, ownership) {
+            // One journal that cannot be read must not keep the others from going on.
+            let live = match engine.0.store.journal(run).await {
+                Ok(journal) => Live::replay(&journal, ownership).map_err(anyhow::Error::from),
+                Err(error) => Err(error),
+            };
+            match live {
                 Ok(live) => {
                     tracing::warn!(%run, command = live.command(), "going on with a run that was interrupted");
                     engine.adopt(live);
                 }
-                // One journal that cannot be read must not keep the others from going on.
-                Err(error) => {
-                    tracing::error!(%run, %error, "the journal of this run cannot be read; it stays as it is")
-                }
+                Err(error) => tracing::error!(
+                    %run,
+                    error = format!("{error:#}"),
+                    "the journal of this run cannot be read; it stays as it is, and keeps its lock"
+                ),
             }
         }
         engine.start_sampling();

@@ -37,6 +37,15 @@ pub(super) fn judge(action: &Action, expect: Option<&str>, fields: &Fields) -> R
     }
 }
 
+/// What a check says of an effect: there, not there, or it cannot tell. Only an expression can say that it is not there:
+/// an answer that is no success may as well mean that the one who was asked is ill.
+pub(super) fn tells(action: &Action, expect: Option<&str>, fields: &Fields) -> Option<bool> {
+    match expect {
+        Some(expression) => template::holds(expression, &Value::Object(fields.clone())).ok(),
+        None => judge(action, None, fields).ok().map(|()| true),
+    }
+}
+
 /// What was seen, in a few words.
 fn seen(action: &Action, fields: &Fields) -> String {
     let field = |name: &str| fields.get(name).map(short).unwrap_or_else(|| "nothing".to_owned());

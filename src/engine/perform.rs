@@ -1,22 +1,23 @@
 //! The work itself, within its limits: timeout, cancel, and the actions that are the engine's own.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use futures::future::join_all;
 use serde_json::{Value, json};
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use super::{
-    Engine,
-    live::{Live, LiveProgress},
+    Engine, STORE_REST,
+    live::{AppendError, Live, LiveProgress},
     outputs,
-    step::{Attempted, is_of_engine, must_be_settled},
+    step::{Attempted, must_be_settled},
 };
 use crate::{
     access::Permit,
     actions::{Context, Done, Failure, Progress, ProgressValue},
     run::{
-        event::Event,
+        event::{Event, FailureKind},
         next::{self, Next},
     },
     runbook::{
@@ -28,6 +29,8 @@ use crate::{
 
 /// How long an action may take to stop once it is told to.
 const STOPPING: Duration = Duration::from_secs(15);
+/// How long a probe that is over its time may take to end by itself before it is dropped.
+const LAST_WORD: Duration = Duration::from_millis(250);
 /// The limit of one probe of a `wait`.
 const PROBE: Duration = Duration::from_secs(5);
 
@@ -36,64 +39,109 @@ impl Engine {
     /// before this returns.
     pub(super) async fn attempt(
         &self,
-        live: &Live,
+        live: &Arc<Live>,
         permit: &Permit,
         step: &Step,
         action: &Action,
         mut context: Context,
     ) -> Attempted {
-        live.begin_attempt(context.cancel.clone());
         let (sender, receiver) = watch::channel(ProgressValue::default());
         context.progress = Progress::new(sender);
-        let cancel = context.cancel.clone();
-        let work = async {
+        let limit = step.timeout().0;
+        let work = Box::pin(async {
             let done = self.act(permit, step, action, &context).await?;
             self.verify(step.check.as_ref(), &context).await?;
             Ok(done)
+        });
+        let told = (step.id.as_str(), receiver.clone());
+        let aside = async {
+            tokio::join!(self.forward(live, told), self.meanwhile(live, true));
         };
-        tokio::pin!(work);
-        let (result, timed_out) = tokio::select! {
-            result = &mut work => (result, false),
-            () = self.forward(live, &step.id, receiver) => unreachable!("forwarding never ends"),
-            () = self.meanwhile(live) => unreachable!("what is aside never ends"),
-            () = self.0.clock.sleep(step.timeout().0) => {
-                cancel.cancel();
-                let stopped = self.0.clock.timeout(STOPPING, &mut work).await;
-                (stopped.unwrap_or_else(|| Err(Failure::Unknown {
-                    message: format!("it was over its time, and did not stop within {} s", STOPPING.as_secs()),
-                })), true)
-            }
+        let (result, timed_out) = self.supervise(&context.cancel, limit, work, aside).await;
+        let result = result.unwrap_or_else(|| {
+            let message = format!("it was told to stop, and did not within {} s", STOPPING.as_secs());
+            Err(Failure::Unknown { message })
+        });
+        let by_person = context.cancel.is_cancelled() && !timed_out;
+        let kind = match (timed_out, by_person) {
+            (true, _) => FailureKind::TimedOut,
+            (_, true) => FailureKind::Cancelled,
+            _ => FailureKind::Failed,
         };
-        live.end_attempt();
         match result {
             Ok(done) => Attempted::Done(done),
-            Err(Failure::Cancelled) if self.0.halting.is_cancelled() => Attempted::Parked,
-            Err(Failure::Cancelled) if timed_out && must_be_settled(step) => {
-                Attempted::Unsettled(format!("it was stopped after {}", step.timeout()))
+            Err(Failure::Cancelled | Failure::Unknown { .. }) if self.0.halting.is_cancelled() => Attempted::Parked,
+            Err(Failure::Cancelled) if must_be_settled(step) => {
+                let reason = if timed_out {
+                    format!("it was stopped after {}", step.timeout())
+                } else {
+                    "it was stopped".to_owned()
+                };
+                Attempted::Unsettled { reason, kind }
             }
-            Err(Failure::Cancelled) if timed_out => Attempted::TimedOut,
-            Err(Failure::Unknown { message }) if must_be_settled(step) => Attempted::Unsettled(message),
+            Err(Failure::Cancelled) if timed_out => Attempted::TimedOut { last: receiver.borrow().doing.clone() },
+            Err(Failure::Unknown { message }) if must_be_settled(step) => {
+                Attempted::Unsettled { reason: message, kind }
+            }
             Err(failure) => Attempted::Failed(failure),
         }
     }
 
+    /// Awaits work for at most `limit`, or until `cancel` fires; then tells it to stop and sees it stop. Says whether
+    /// the time was up. `None`: it did not stop, and was dropped. What is `aside` goes on meanwhile, and never ends.
+    pub(super) async fn supervise<T>(
+        &self,
+        cancel: &CancellationToken,
+        limit: Duration,
+        mut work: impl Future<Output = T> + Unpin,
+        aside: impl Future<Output = ()>,
+    ) -> (Option<T>, bool) {
+        let timed_out = tokio::select! {
+            result = &mut work => return (Some(result), false),
+            () = aside => unreachable!("what is aside never ends"),
+            () = self.0.clock.sleep(limit) => true,
+            () = cancel.cancelled() => false,
+        };
+        cancel.cancel();
+        (self.0.clock.timeout(STOPPING, work).await, timed_out)
+    }
+
+    /// Awaits a probe for at most `limit`. When that is over it is told to stop, and dropped a moment later.
+    pub(super) async fn within<T>(
+        &self,
+        limit: Duration,
+        cancel: &CancellationToken,
+        work: impl Future<Output = T>,
+    ) -> Option<T> {
+        let mut work = Box::pin(work);
+        tokio::select! {
+            result = &mut work => Some(result),
+            () = self.0.clock.sleep(limit) => {
+                cancel.cancel();
+                self.0.clock.timeout(LAST_WORD, work).await;
+                None
+            }
+        }
+    }
+
     /// Makes what the action says of its progress known, for as long as it is awaited.
-    async fn forward(&self, live: &Live, step: &str, mut receiver: watch::Receiver<ProgressValue>) {
+    async fn forward(&self, live: &Live, (step, mut receiver): (&str, watch::Receiver<ProgressValue>)) {
         let since = self.0.clock.now();
         while receiver.changed().await.is_ok() {
-            let value = receiver.borrow_and_update().clone();
+            let mut value = receiver.borrow_and_update().clone();
+            value.doing = self.0.secrets.mask(&value.doing);
             live.progress.send_replace(Some(LiveProgress { step: step.to_owned(), since, value }));
             self.announce(live.id());
         }
         std::future::pending::<()>().await;
     }
 
-    /// What goes on beside a step: the approval is asked for and expires, and a stop that came in just before the step
-    /// had begun reaches it.
-    async fn meanwhile(&self, live: &Live) {
+    /// What goes on beside a step: the approval is asked for and expires. A run that is being ended stops its step
+    /// (`stops`), but not the look at what became of it.
+    pub(super) async fn meanwhile(&self, live: &Arc<Live>, stops: bool) {
         loop {
             let state = live.state().await;
-            if state.ending.is_some() {
+            if stops && state.ending.is_some() {
                 live.cancel_attempt();
             }
             let event = match next::aside(&state, self.0.clock.now()) {
@@ -107,9 +155,12 @@ impl Engine {
                     continue;
                 }
             };
-            if let Err(error) = self.append(live, event).await {
-                tracing::warn!(run = %live.id().short(), %error, "the approval could not be journaled");
-                self.0.clock.sleep(Duration::from_secs(1)).await;
+            match self.append_on(live, &state, event).await {
+                Ok(()) | Err(AppendError::Moved) => {}
+                Err(error) => {
+                    tracing::warn!(run = %live.id().short(), %error, "the approval could not be journaled");
+                    self.0.clock.sleep(STORE_REST).await;
+                }
             }
         }
     }
@@ -157,10 +208,8 @@ impl Engine {
             let mut probe_context = context.clone();
             probe_context.cancel = context.cancel.child_token();
             let probe = Box::pin(self.act(permit, step, until, &probe_context));
-            let result = tokio::select! {
-                result = self.0.clock.timeout(PROBE, probe) => result,
-                () = context.cancel.cancelled() => return Err(stopped()),
-            };
+            // Its own token ends with the attempt's: what it does then is still seen to its end.
+            let result = self.within(PROBE, &probe_context.cancel, probe).await;
             let last = match result {
                 Some(Ok(done)) => {
                     in_a_row += 1;
@@ -201,7 +250,7 @@ impl Engine {
             let fields = match result {
                 Ok(done) => {
                     all.log.extend(done.log.iter().map(|line| format!("{}: {line}", branch.id)));
-                    let mut fields = outputs::outputs(branch, &done.fields).map_err(Failure::failed)?;
+                    let mut fields = done.fields;
                     fields.extend([
                         ("ok".to_owned(), Value::from(true)),
                         ("summary".to_owned(), Value::from(done.summary)),
@@ -235,20 +284,22 @@ impl Engine {
         own.progress = Progress::default();
         own.labels.step = format!("{}.{}", context.labels.step, branch.id);
         let work = Box::pin(self.act(permit, branch, &branch.action, &own));
-        match self.0.clock.timeout(limit, work).await {
-            Some(result) => result,
-            None => {
-                own.cancel.cancel();
-                Err(Failure::failed(format!("no answer within {}", branch.timeout())))
+        match self.within(limit, &own.cancel, work).await {
+            // Missing outputs are this branch's failure alone.
+            Some(result) => {
+                let done = result?;
+                let fields = outputs::outputs(branch, &done.fields).map_err(Failure::failed)?;
+                Ok(Done { fields, ..done })
             }
+            None => Err(Failure::failed(format!("no answer within {}", branch.timeout()))),
         }
     }
 
     /// Keeps counts that were read from the living database, for the day when it cannot be read.
     async fn remember(&self, action: &Action, done: &Done, context: &Context) {
-        if is_of_engine(action)
-            || !matches!(action, Action::Postgres(Postgres::Counts { .. } | Postgres::Assess { .. }))
-        {
+        let Action::Postgres(Postgres::Counts { database } | Postgres::Assess { database }) = action else { return };
+        let is_live = context.target.as_ref().and_then(|target| target.postgres.as_ref());
+        if is_live.is_none_or(|postgres| postgres.database != *database) {
             return;
         }
         let live = done.fields.get("measured_by").is_none_or(|by| by == "live");
@@ -275,19 +326,20 @@ impl Engine {
     pub(super) async fn sample(&self, target: &str, database: &str) {
         let configuration = self.configuration();
         let Some(settings) = configuration.settings.target.get(target) else { return };
+        let cancel = self.0.stopping.child_token();
         let context = Context {
             labels: crate::actions::Labels { run: "sample".to_owned(), step: target.to_owned(), attempt: 1 },
-            target: Some(std::sync::Arc::new(settings.clone())),
+            target: Some(Arc::new(settings.clone())),
             secrets: self.0.secrets.clone(),
             clock: self.0.clock.clone(),
-            cancel: self.0.stopping.child_token(),
+            cancel: cancel.clone(),
             timeout: PROBE,
             progress: Progress::default(),
             sample: None,
             facts: crate::actions::Fields::new(),
         };
         let action = Action::Postgres(Postgres::Counts { database: database.to_owned() });
-        match self.0.clock.timeout(PROBE, self.0.actions.perform(&action, &context)).await {
+        match self.within(PROBE, &cancel, self.0.actions.perform(&action, &context)).await {
             Some(Ok(done)) => self.remember(&action, &done, &context).await,
             Some(Err(failure)) => tracing::debug!(target_name = target, %failure, "no sample of the database"),
             None => tracing::debug!(target_name = target, "no sample of the database: it does not answer"),

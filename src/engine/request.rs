@@ -83,13 +83,20 @@ impl Engine {
             known: configuration.commands.keys().cloned().collect(),
         })?;
         access::start(&configuration.settings, command, &request.caller)?;
+        if let Some(run) = self.0.store.run_of_request(&request.key).await.map_err(RequestError::Store)? {
+            return Ok(Submitted::AlreadyStarted(run));
+        }
         // Stopping must always be possible: what is safe is never throttled.
         if command.risk != Risk::Safe {
             self.0.throttle.count(request.caller.person.id).map_err(|wait| RequestError::Throttled { wait })?;
         }
         check_options(command, &request.options)?;
         self.check_choices(&configuration, command, &request.options).await?;
-        self.create(&configuration, command, request).await
+        // In a task of its own: whoever asked may be dropped, but a run that is durable has a driver.
+        let engine = self.clone();
+        let command = command.clone();
+        let created = tokio::spawn(async move { engine.create(&configuration, &command, request).await });
+        created.await.unwrap_or_else(|gone| Err(RequestError::Broken(format!("starting the run broke off: {gone}"))))
     }
 
     async fn create(
@@ -111,8 +118,14 @@ impl Engine {
             created.lock = Some(name);
         }
         let store = &self.0.store;
-        let creation =
-            store.create_run(id, &request.key, created, &ownership, now).await.map_err(RequestError::Store)?;
+        let creation = match store.create_run(id, &request.key, created, &ownership, now).await {
+            Ok(creation) => creation,
+            // An error while committing says nothing about whether it was committed: look.
+            Err(error) => match store.journal(id).await.ok().and_then(|journal| journal.into_iter().next()) {
+                Some(entry) => Creation::Created(entry),
+                None => return Err(RequestError::Store(error)),
+            },
+        };
         match creation {
             Creation::Created(entry) => {
                 let state = State::begin(&entry).map_err(|illegal| RequestError::Broken(illegal.to_string()))?;
@@ -135,7 +148,10 @@ impl Engine {
                 since: snapshot.state.created_at,
             },
             Ok(None) => RequestError::Broken(format!("run {} holds the lock", holder.short())),
-            Err(error) => RequestError::Store(error),
+            Err(error) => RequestError::Broken(format!(
+                "run {} holds the lock, and its journal cannot be read: {error:#}",
+                holder.short()
+            )),
         }
     }
 
@@ -176,19 +192,20 @@ impl Engine {
         let Some((name, target)) = target else { return Err("the command has no target".to_owned()) };
         let sample = self.0.store.last_sample(name, self.0.clock.now()).await.ok().flatten();
         let limit = std::time::Duration::from_secs(2);
+        let cancel = self.0.stopping.child_token();
         let context = crate::actions::Context {
             labels: crate::actions::Labels { run: "list".to_owned(), step: "backups".to_owned(), attempt: 1 },
             target: Some(std::sync::Arc::new(target.clone())),
             secrets: self.0.secrets.clone(),
             clock: self.0.clock.clone(),
-            cancel: self.0.stopping.child_token(),
+            cancel: cancel.clone(),
             timeout: limit,
             progress: crate::actions::Progress::default(),
             sample,
             facts: Fields::new(),
         };
         let action = Action::Postgres(Postgres::Backups {});
-        let listed = self.0.clock.timeout(limit, self.0.actions.perform(&action, &context)).await;
+        let listed = self.within(limit, &cancel, self.0.actions.perform(&action, &context)).await;
         let done = match listed {
             Some(Ok(done)) => done,
             Some(Err(failure)) => return Err(failure.to_string()),

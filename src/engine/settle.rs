@@ -1,4 +1,7 @@
-//! After a crash: what became of a step that was under way? Found out by probing, or asked of a person; never guessed.
+//! What became of an attempt whose outcome is not known, because drbot was lost or the answer was? Found out by probing,
+//! or asked of a person; never guessed.
+
+use std::sync::Arc;
 
 use super::{
     Engine,
@@ -7,80 +10,130 @@ use super::{
     step::is_of_engine,
 };
 use crate::{
-    actions::{Context, Probe},
+    actions::{Context, Done, Probe},
     run::{
-        event::Event,
-        state::{State, Status},
+        event::{Event, FailureKind},
+        next::INTERRUPTIONS,
+        state::State,
     },
-    runbook::definition::Effect,
+    runbook::definition::{Effect, Step},
 };
+
+/// Why the outcome of an attempt is not known.
+pub(super) enum Lost {
+    /// drbot was gone, or broke, while it was under way.
+    Attempt,
+    /// It did not say in time, or its answer did not arrive.
+    Answer { reason: String, kind: FailureKind },
+}
+
+impl Lost {
+    fn reason(&self) -> &str {
+        match self {
+            Self::Attempt => "drbot was gone while it was done",
+            Self::Answer { reason, .. } => reason,
+        }
+    }
+
+    /// It had not taken effect. After a crash it is begun again; an attempt that was seen to its end has failed, so that
+    /// a target that never answers is not tried for ever.
+    fn not_done(&self, step: &Step, attempt: u32) -> Event {
+        let step = step.id.clone();
+        match self {
+            Self::Attempt => Event::StepNotDone { step, attempt },
+            Self::Answer { reason, kind } => {
+                let message = format!("{reason}; it has not happened");
+                Event::StepFailed { step, attempt, message, kind: *kind, log: Vec::new() }
+            }
+        }
+    }
+}
 
 impl Engine {
     /// Settles a step that was under way when drbot was lost.
-    pub(super) async fn settle(&self, live: &Live, state: &State, index: usize) -> Result<(), AppendError> {
+    pub(super) async fn settle(&self, live: &Arc<Live>, state: &State, index: usize) -> Result<(), AppendError> {
         let step = &state.steps[index];
-        if step.status == Status::Running {
-            let event = Event::StepInterrupted { step: step.definition.id.clone(), attempt: step.attempts };
-            self.append(live, event).await?;
+        let (id, attempt) = (step.definition.id.clone(), step.attempts);
+        if step.interruptions > INTERRUPTIONS {
+            // Finding out is what drbot breaks at: never a crash loop.
+            let reason = format!("drbot was lost {} times while it was done or looked at", step.interruptions);
+            return self.append(live, Event::StepUnknown { step: id, attempt, reason }).await;
         }
-        self.find_out(live, state, index, "drbot was gone while it was done".to_owned()).await
+        self.append(live, Event::StepInterrupted { step: id, attempt }).await?;
+        self.find_out(live, state, index, Lost::Attempt).await
     }
 
     /// Finds out whether the last attempt of a step took effect, and journals that.
     pub(super) async fn find_out(
         &self,
-        live: &Live,
+        live: &Arc<Live>,
         state: &State,
         index: usize,
-        reason: String,
+        lost: Lost,
     ) -> Result<(), AppendError> {
         let step = &state.steps[index];
-        let (id, attempt) = (step.definition.id.clone(), step.attempts);
-        let not_done = Event::StepNotDone { step: id.clone(), attempt };
-        let Some(action) = step.action.as_ref().filter(|action| !is_of_engine(action)) else {
-            return self.append(live, not_done).await;
+        let definition = &step.definition;
+        if step.action.as_ref().is_none_or(is_of_engine) {
+            return self.append_surely(live, lost.not_done(definition, step.attempts)).await;
+        }
+        // Asked even of what may simply be done again: it ends what the lost attempt left running.
+        let answer = match self.context(state, &definition.id, step.attempts).await {
+            Ok(context) => self.ask_the_world(live, state, index, context).await,
+            Err(error) => Probe::CannotTell(format!("{error:#}")),
         };
-        let mut context = match self.context(state, &id, attempt).await {
-            Ok(context) => context,
-            Err(error) => return Err(AppendError::Store(error)),
-        };
+        if self.0.halting.is_cancelled() && matches!(answer, Probe::CannotTell(_)) {
+            // drbot is going away; the step is settled at the next start.
+            return Ok(());
+        }
+        self.append_surely(live, self.verdict(definition, step.attempts, &lost, answer)).await
+    }
+
+    /// The probe of the action, and where that cannot tell, the step's own check; within the step's time.
+    async fn ask_the_world(&self, live: &Arc<Live>, state: &State, index: usize, mut context: Context) -> Probe {
+        let step = &state.steps[index];
+        let Some(action) = &step.action else { return Probe::DidNotHappen };
         context.facts = step.facts.clone();
         context.timeout = step.definition.timeout().0;
-        // Asked even of what may simply be done again: it ends what the lost attempt left running.
-        let probe = self.0.actions.probe(action, &context).await;
-        let event = match (step.definition.effect(), probe) {
-            (Effect::Read, _) => not_done,
-            (_, Probe::Happened(done)) => match self.succeeded(&step.definition, attempt, done) {
+        let _attempting = live.begin_attempt(context.cancel.clone());
+        let work = Box::pin(async {
+            match self.0.actions.probe(action, &context).await {
+                Probe::CannotTell(why) if step.definition.effect() == Effect::Once => {
+                    match self.check(state, index, &context).await {
+                        Some(true) => Probe::Happened(Done::new("its check shows that it happened")),
+                        Some(false) => Probe::DidNotHappen,
+                        None => Probe::CannotTell(why),
+                    }
+                }
+                answer => answer,
+            }
+        });
+        let (answer, _) = self.supervise(&context.cancel, context.timeout, work, self.meanwhile(live, false)).await;
+        answer.unwrap_or_else(|| Probe::CannotTell("it could not be looked at in time".to_owned()))
+    }
+
+    fn verdict(&self, step: &Step, attempt: u32, lost: &Lost, answer: Probe) -> Event {
+        let not_done = lost.not_done(step, attempt);
+        let unknown = |reason: String| Event::StepUnknown {
+            step: step.id.clone(),
+            attempt,
+            reason: self.0.secrets.mask(&reason),
+        };
+        match (step.effect(), answer) {
+            (Effect::Read, _) | (_, Probe::DidNotHappen) | (Effect::Idempotent, Probe::CannotTell(_)) => not_done,
+            (Effect::Once, Probe::CannotTell(why)) => unknown(format!("{}; {why}", lost.reason())),
+            (effect, Probe::Happened(done)) => match self.succeeded(step, attempt, done) {
                 Ok(event) => event,
                 // It happened, but what later steps need was lost with the answer: done again where that is harmless.
-                Err(_) if step.definition.effect() == Effect::Idempotent => not_done,
-                Err(missing) => Event::StepUnknown { step: id, attempt, reason: format!("It happened, but {missing}") },
+                Err(_) if effect == Effect::Idempotent => not_done,
+                Err(missing) => unknown(format!("It happened, but {missing}")),
             },
-            (_, Probe::DidNotHappen) => not_done,
-            (Effect::Idempotent, Probe::CannotTell(_)) => not_done,
-            (Effect::Once, Probe::CannotTell(why)) => match self.check(state, index, &context).await {
-                Some(true) => Event::StepSucceeded {
-                    step: id,
-                    attempt,
-                    outputs: serde_json::Map::new(),
-                    summary: "its check shows that it happened".to_owned(),
-                    log: Vec::new(),
-                },
-                Some(false) => not_done,
-                None => {
-                    Event::StepUnknown { step: id, attempt, reason: self.0.secrets.mask(&format!("{reason}; {why}")) }
-                }
-            },
-        };
-        self.append(live, event).await
+        }
     }
 
     /// What the step's own check says; `None` when it has none or cannot tell.
     async fn check(&self, state: &State, index: usize, context: &Context) -> Option<bool> {
-        let check = state.steps[index].definition.check.as_ref()?;
-        let scoped = crate::run::context::of(state, crate::run::context::Scoped::Step(&state.steps[index].definition));
-        let action = crate::runbook::template::render_action(&check.action, &scoped).ok()?;
-        let done = self.0.clock.timeout(context.timeout, self.0.actions.perform(&action, context)).await?.ok()?;
-        Some(outputs::judge(&action, check.expect.as_deref(), &done.fields).is_ok())
+        let check = super::step::check(state, index).ok()??;
+        let done = self.0.actions.perform(&check.action, context).await.ok()?;
+        outputs::tells(&check.action, check.expect.as_deref(), &done.fields)
     }
 }

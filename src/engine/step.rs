@@ -1,11 +1,15 @@
 //! One attempt of one step: permit, render, journal the intent, act, journal the outcome.
 
-use serde_json::Map;
+use std::{sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use serde_json::{Map, Value};
 
 use super::{
     Engine, failpoint,
-    live::{AppendError, Live},
+    live::{AppendError, Attempting, Live},
     outputs,
+    settle::Lost,
 };
 use crate::{
     access::{self, Permit},
@@ -19,82 +23,127 @@ use crate::{
     },
     runbook::{
         action::Action,
-        definition::{Effect, Step},
+        definition::{Check, Effect, Step},
         template,
     },
 };
 
+/// The longest time that looking at what is there, before a step, may take.
+const LOOKING: Duration = Duration::from_secs(15);
+
+/// What an attempt needs: the permission, the action and the check filled in, and what the action is handed.
+struct Prepared<'a> {
+    permit: Permit,
+    step: Step,
+    context: Context,
+    attempting: Attempting<'a>,
+}
+
 impl Engine {
-    pub(super) async fn begin_step(&self, live: &Live, state: &State, index: usize) -> Result<(), AppendError> {
+    pub(super) async fn begin_step(&self, live: &Arc<Live>, state: &State, index: usize) -> Result<(), AppendError> {
         let definition = &state.steps[index].definition;
         if let Some(void) = voided(state, index) {
-            return self.append(live, void).await;
+            return self.append_on(live, state, void).await;
         }
         failpoint::at("before-intent", &definition.id);
         let attempt = state.steps[index].attempts + 1;
-        let (action, prepared) = self.prepare(state, index).await;
+        let (action, prepared) = self.prepare(live, state, index).await;
+        if self.0.stopping.is_cancelled() {
+            return Ok(());
+        }
+        let facts = prepared.as_ref().map(|prepared| prepared.context.facts.clone()).unwrap_or_default();
         let intent = Event::StepStarted {
             step: definition.id.clone(),
             attempt,
             action: Box::new(action.clone()),
-            facts: prepared.as_ref().map(|(_, context)| context.facts.clone()).unwrap_or_default(),
+            facts: self.mask_fields(facts),
         };
-        self.append(live, intent).await?;
+        // Decided on by this very state: a yes that was taken back, or a stop, in between makes it moot.
+        self.append_on(live, state, intent).await?;
         let outcome = match prepared {
-            Ok((permit, context)) => {
+            Ok(prepared) => {
                 failpoint::at("after-intent", &definition.id);
                 if let Action::Ask(ask) = &action {
                     return self.ask(live, definition, ask).await;
                 }
                 failpoint::during(&definition.id, &self.0.clock);
-                let done = self.attempt(live, &permit, definition, &action, context).await;
+                let Prepared { permit, step, context, attempting } = prepared;
+                let done = self.attempt(live, &permit, &step, &action, context).await;
+                drop(attempting);
                 failpoint::at("after-effect", &definition.id);
                 done
             }
             Err(failure) => Attempted::Failed(failure),
         };
-        self.record(live, definition, attempt, outcome).await?;
+        self.record(live, index, attempt, outcome).await?;
         failpoint::at("after-outcome", &definition.id);
         Ok(())
     }
 
     /// The rendered action, and what it needs to be done; or why it cannot even be begun.
-    async fn prepare(&self, state: &State, index: usize) -> (Action, Result<(Permit, Context), Failure>) {
+    async fn prepare<'a>(
+        &self,
+        live: &'a Live,
+        state: &State,
+        index: usize,
+    ) -> (Action, Result<Prepared<'a>, Failure>) {
         let definition = &state.steps[index].definition;
         let unrendered = definition.action.clone();
         let permit = match access::step(&self.configuration().settings, state, index, self.0.clock.now()) {
             Ok(permit) => permit,
             Err(refusal) => return (unrendered, Err(Failure::refused(format!("it may not be done: {refusal}")))),
         };
-        let action = match template::render_action(&unrendered, &context::of(state, Scoped::Step(definition))) {
-            Ok(action) => action,
+        let rendered = template::render_action(&unrendered, &context::of(state, Scoped::Step(definition)))
+            .and_then(|action| Ok((action, check(state, index)?)));
+        let (action, check) = match rendered {
+            Ok(rendered) => rendered,
             Err(error) => return (unrendered, Err(Failure::refused(format!("it cannot be filled in: {error}")))),
         };
         let mut context = match self.context(state, &definition.id, state.steps[index].attempts + 1).await {
             Ok(context) => context,
-            Err(error) => return (action, Err(Failure::failed(format!("{error:#}")))),
+            Err(error) => return (action, Err(Failure::refused(format!("{error:#}")))),
         };
         context.timeout = definition.timeout().0;
+        let attempting = live.begin_attempt(context.cancel.clone());
         if !is_of_engine(&action) {
-            let facts = self.0.clock.timeout(definition.timeout().0, self.0.actions.prepare(&action, &context)).await;
-            match facts.unwrap_or_else(|| Err(Failure::failed("what is there could not be looked at in time"))) {
+            match self.look(&action, &context).await {
                 Ok(facts) => context.facts = facts,
                 Err(failure) => return (action, Err(failure)),
             }
         }
-        (action, Ok((permit, context)))
+        let step = Step { check, ..definition.clone() };
+        (action, Ok(Prepared { permit, step, context, attempting }))
+    }
+
+    /// What the action must know of the world as it is before.
+    async fn look(&self, action: &Action, context: &Context) -> Result<Fields, Failure> {
+        let limit = context.timeout.min(LOOKING);
+        let cancel = context.cancel.child_token();
+        let own = Context { cancel: cancel.clone(), ..context.clone() };
+        tokio::select! {
+            facts = self.within(limit, &cancel, self.0.actions.prepare(action, &own)) => {
+                facts.unwrap_or_else(|| Err(Failure::failed("what is there could not be looked at in time")))
+            }
+            () = context.cancel.cancelled() => Err(Failure::Cancelled),
+        }
     }
 
     /// What an action of a step is handed.
+    ///
+    /// # Errors
+    /// When the target that was frozen into the run is none that this drbot understands.
     pub(super) async fn context(&self, state: &State, step: &str, attempt: u32) -> anyhow::Result<Context> {
-        let target = target(state)?;
+        let target = target(state).context("the target of this run is not understood")?;
         let sample = match &state.created.command.target {
-            Some(name) => self.0.store.last_sample(name, state.created_at).await?,
+            Some(name) => self.0.store.last_sample(name, state.created_at).await.unwrap_or_else(|error| {
+                tracing::warn!(error = format!("{error:#}"), "going on without the last sample");
+                None
+            }),
             None => None,
         };
         Ok(Context {
             labels: Labels { run: state.id.short(), step: step.to_owned(), attempt },
-            target: target.map(std::sync::Arc::new),
+            target: target.map(Arc::new),
             secrets: self.0.secrets.clone(),
             clock: self.0.clock.clone(),
             cancel: self.0.halting.child_token(),
@@ -105,7 +154,7 @@ impl Engine {
         })
     }
 
-    async fn ask(&self, live: &Live, step: &Step, ask: &crate::runbook::action::Ask) -> Result<(), AppendError> {
+    async fn ask(&self, live: &Arc<Live>, step: &Step, ask: &crate::runbook::action::Ask) -> Result<(), AppendError> {
         let choices = ask.choices.iter().cloned().map(crate::run::event::Choice::Answer).collect();
         let event = Event::QuestionAsked {
             step: step.id.clone(),
@@ -113,11 +162,23 @@ impl Engine {
             question: self.0.secrets.mask(&ask.question),
             choices,
         };
-        self.append(live, event).await
+        match self.append(live, event).await {
+            // The run was stopped before it could ask.
+            Err(AppendError::Illegal(_)) => Err(AppendError::Moved),
+            other => other,
+        }
     }
 
     /// Journals what became of an attempt.
-    async fn record(&self, live: &Live, step: &Step, attempt: u32, outcome: Attempted) -> Result<(), AppendError> {
+    async fn record(
+        &self,
+        live: &Arc<Live>,
+        index: usize,
+        attempt: u32,
+        outcome: Attempted,
+    ) -> Result<(), AppendError> {
+        let state = live.state().await;
+        let step = &state.steps[index].definition;
         let failed = |message: String, kind, log: Vec<String>| Event::StepFailed {
             step: step.id.clone(),
             attempt,
@@ -132,13 +193,13 @@ impl Engine {
             },
             // drbot is going away; the step is settled at the next start.
             Attempted::Parked => return Ok(()),
-            Attempted::TimedOut => {
-                failed(format!("not done within {}", step.timeout()), FailureKind::TimedOut, Vec::new())
+            Attempted::TimedOut { last } => {
+                let last = if last.is_empty() { last } else { format!("; last seen: {last}") };
+                failed(format!("not done within {}{last}", step.timeout()), FailureKind::TimedOut, Vec::new())
             }
-            Attempted::Unsettled(reason) => {
-                let state = live.state().await;
-                let index = state.steps.iter().position(|there| there.definition.id == step.id).unwrap_or_default();
-                return self.find_out(live, &state, index, reason).await;
+            Attempted::Unsettled { reason, kind } => {
+                let lost = Lost::Answer { reason: self.0.secrets.mask(&reason), kind };
+                return self.find_out(live, &state, index, lost).await;
             }
             Attempted::Failed(Failure::Refused { message }) => failed(message, FailureKind::Refused, Vec::new()),
             Attempted::Failed(Failure::Cancelled) => {
@@ -147,16 +208,13 @@ impl Engine {
             Attempted::Failed(Failure::Failed { message, log }) => failed(message, FailureKind::Failed, log),
             Attempted::Failed(Failure::Unknown { message }) => failed(message, FailureKind::Failed, Vec::new()),
         };
-        self.append(live, event).await
+        self.append_surely(live, event).await
     }
 
     /// The event of a step that was done; an error when an output that it promises is missing.
     pub(super) fn succeeded(&self, step: &Step, attempt: u32, done: Done) -> Result<Event, String> {
         let outputs = outputs::outputs(step, &done.fields)?;
-        let outputs = match self.0.secrets.mask_json(&outputs.into()) {
-            serde_json::Value::Object(outputs) => outputs,
-            _ => Map::new(),
-        };
+        let outputs = self.mask_fields(outputs);
         Ok(Event::StepSucceeded {
             step: step.id.clone(),
             attempt,
@@ -164,6 +222,13 @@ impl Engine {
             summary: self.0.secrets.mask(&done.summary),
             log: self.mask_lines(done.log),
         })
+    }
+
+    fn mask_fields(&self, fields: Fields) -> Fields {
+        match self.0.secrets.mask_json(&fields.into()) {
+            Value::Object(fields) => fields,
+            _ => Map::new(),
+        }
     }
 
     fn mask_lines(&self, lines: Vec<String>) -> Vec<String> {
@@ -176,9 +241,14 @@ pub(super) enum Attempted {
     Done(Done),
     Failed(Failure),
     /// Over its time; its work has really stopped, and it may be begun again.
-    TimedOut,
+    TimedOut {
+        last: String,
+    },
     /// Whether it took effect must be found out.
-    Unsettled(String),
+    Unsettled {
+        reason: String,
+        kind: FailureKind,
+    },
     /// Stopped because drbot stops.
     Parked,
 }
@@ -191,6 +261,17 @@ pub(super) fn is_of_engine(action: &Action) -> bool {
 /// Whether the outcome of a lost attempt must be found out before anything else is done.
 pub(super) fn must_be_settled(step: &Step) -> bool {
     step.effect() == Effect::Once
+}
+
+/// A step's check, filled in.
+///
+/// # Errors
+/// When its template asks for what is not there.
+pub(super) fn check(state: &State, index: usize) -> Result<Option<Check>, template::TemplateError> {
+    let step = &state.steps[index].definition;
+    let Some(check) = &step.check else { return Ok(None) };
+    let action = template::render_action(&check.action, &context::of(state, Scoped::Step(step)))?;
+    Ok(Some(Check { action, expect: check.expect.clone() }))
 }
 
 /// The approval is void when what it is bound to is not what would be done any more.
@@ -211,7 +292,7 @@ fn voided(state: &State, index: usize) -> Option<Event> {
 
 /// The target as it was frozen into the run.
 pub(super) fn target(state: &State) -> anyhow::Result<Option<Target>> {
-    let serde_json::Value::Object(mut fields) = state.created.target.clone() else { return Ok(None) };
+    let Value::Object(mut fields) = state.created.target.clone() else { return Ok(None) };
     fields.remove("name");
     fields.remove("database");
     Ok(Some(serde_json::from_value(fields.into())?))

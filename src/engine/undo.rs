@@ -1,7 +1,9 @@
 //! Taking back what a step did. Undos must be idempotent: one that was interrupted is simply done again.
 
+use std::sync::Arc;
+
 use super::{
-    Engine,
+    Engine, failpoint,
     live::{AppendError, Live},
 };
 use crate::{
@@ -16,19 +18,33 @@ use crate::{
 };
 
 impl Engine {
-    pub(super) async fn undo(&self, live: &Live, state: &State, index: usize, attempt: u32) -> Result<(), AppendError> {
+    pub(super) async fn undo(
+        &self,
+        live: &Arc<Live>,
+        state: &State,
+        index: usize,
+        attempt: u32,
+    ) -> Result<(), AppendError> {
         let definition = &state.steps[index].definition;
         let id = definition.id.clone();
-        self.append(live, Event::UndoStarted { step: id.clone(), attempt }).await?;
-        let event = match self.take_back(state, index, definition).await {
+        self.append_on(live, state, Event::UndoStarted { step: id.clone(), attempt }).await?;
+        failpoint::at("during-undo", &definition.id);
+        let event = match self.take_back(live, state, index, definition).await {
             Ok(summary) => Event::UndoSucceeded { step: id, summary: self.0.secrets.mask(&summary) },
-            Err(Failure::Cancelled) if self.0.halting.is_cancelled() => return Ok(()),
+            // drbot is going away; it is done again at the next start.
+            Err(_) if self.0.halting.is_cancelled() => return Ok(()),
             Err(failure) => Event::UndoFailed { step: id, attempt, message: self.0.secrets.mask(&failure.to_string()) },
         };
-        self.append(live, event).await
+        self.append_surely(live, event).await
     }
 
-    async fn take_back(&self, state: &State, index: usize, definition: &Step) -> Result<String, Failure> {
+    async fn take_back(
+        &self,
+        live: &Arc<Live>,
+        state: &State,
+        index: usize,
+        definition: &Step,
+    ) -> Result<String, Failure> {
         let Some(undo) = &definition.undo else { return Ok(String::new()) };
         let action = template::render_action(undo, &context::of(state, Scoped::Step(definition)))
             .map_err(|error| Failure::failed(format!("it cannot be filled in: {error}")))?;
@@ -41,13 +57,14 @@ impl Engine {
         context.timeout = definition.timeout().0;
         let permit = access::undo(state, index);
         let plain = Step { expect: None, check: None, ..definition.clone() };
-        let work = self.act(&permit, &plain, &action, &context);
-        match self.0.clock.timeout(context.timeout, work).await {
-            Some(result) => result.map(|done| done.summary),
-            None => {
-                context.cancel.cancel();
+        let cancel = context.cancel.clone();
+        // Nobody stops an undo but drbot's own end.
+        let work = Box::pin(self.act(&permit, &plain, &action, &context));
+        match self.supervise(&cancel, context.timeout, work, self.meanwhile(live, false)).await {
+            (Some(Err(Failure::Cancelled)), true) | (None, _) => {
                 Err(Failure::failed(format!("not done within {}", definition.timeout())))
             }
+            (Some(result), _) => result.map(|done| done.summary),
         }
     }
 }

@@ -11,3 +11,6 @@ pub mod next;
 pub mod outcome;
 pub mod plan;
 pub mod state;
+
+#[cfg(test)]
+mod tests;

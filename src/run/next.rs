@@ -15,7 +15,7 @@ use crate::{
     clock::Timestamp,
     runbook::{
         action::Action,
-        definition::{Effect, OnFailure, UndoWhen},
+        definition::{OnFailure, UndoWhen},
         template,
     },
 };
@@ -168,10 +168,10 @@ fn unsettled(state: &State) -> Option<usize> {
     })
 }
 
-/// When the pending approval expires.
+/// When the pending approval expires; never in a run that is being ended.
 pub fn approval_expiry(state: &State) -> Option<Timestamp> {
     match &state.approval {
-        ApprovalState::Pending { asked, .. } => Some(asked.expires_at),
+        ApprovalState::Pending { asked, .. } if state.ending.is_none() => Some(asked.expires_at),
         _ => None,
     }
 }
@@ -189,19 +189,12 @@ fn is_behind(step: &StepState) -> bool {
     match &step.status {
         Status::Succeeded | Status::Skipped(_) => true,
         Status::Failed { kind, .. } => {
-            !may_retry(step, *kind)
+            !step.may_retry(*kind)
                 && step.definition.on_failure() == OnFailure::Continue
                 && *kind != FailureKind::Cancelled
         }
         _ => false,
     }
-}
-
-fn may_retry(step: &StepState, kind: FailureKind) -> bool {
-    let attempts = step.definition.retry.as_ref().map_or(1, |retry| retry.attempts);
-    matches!(kind, FailureKind::Failed | FailureKind::TimedOut)
-        && step.definition.effect() != Effect::Once
-        && step.attempts < attempts
 }
 
 fn at_step(state: &State, index: usize, now: Timestamp) -> Next {
@@ -233,10 +226,9 @@ fn at_pending(state: &State, index: usize, _now: Timestamp) -> Next {
     behind_gate(state, index)
 }
 
-/// Begins a step, unless it is the gate and the approval is not given.
+/// Begins a step, unless it waits for an approval that is not given.
 fn behind_gate(state: &State, index: usize) -> Next {
-    let is_gate = state.gate().is_some_and(|gate| gate.definition.id == state.steps[index].definition.id);
-    if !is_gate {
+    if !state.lacks_approval(index) {
         return Next::Begin { step: index };
     }
     match &state.approval {
@@ -251,7 +243,7 @@ fn behind_gate(state: &State, index: usize) -> Next {
 
 fn after_failure(state: &State, index: usize, kind: FailureKind, message: &str, now: Timestamp) -> Next {
     let step = &state.steps[index];
-    if may_retry(step, kind) {
+    if step.may_retry(kind) {
         return match retry_at(step) {
             Some(at) if at > now => Next::Wait { until: Some(at), on: WaitingOn::Retry },
             _ => Next::Begin { step: index },
@@ -262,10 +254,10 @@ fn after_failure(state: &State, index: usize, kind: FailureKind, message: &str, 
     match step.definition.on_failure() {
         OnFailure::Ask => Next::Ask { step: index, about: About::Failure },
         OnFailure::Undo if state.past_return() => Next::Ask { step: index, about: About::Failure },
-        OnFailure::Undo => {
-            let outcome = if outcome == Outcome::Failed { Outcome::RolledBack } else { outcome };
-            wind_up(state, &Ending { outcome, message, undo: true }, now)
-        }
+        OnFailure::Undo => match state.rollback() {
+            Some(ending) => wind_up(state, &ending, now),
+            None => Next::Finish { outcome, message },
+        },
         OnFailure::Stop | OnFailure::Continue => Next::Finish { outcome, message },
     }
 }
@@ -279,11 +271,12 @@ fn retry_at(step: &StepState) -> Option<Timestamp> {
     Some(step.ended_at? + Duration::from_secs_f64(delay.min(3600.0)))
 }
 
-/// Takes back what was done, last first, then ends. Never goes behind a point of no return.
+/// Takes back what was done, last first, then ends. Never goes behind a point of no return, unless a person has said so
+/// and it knows how to be taken back.
 fn wind_up(state: &State, ending: &Ending, now: Timestamp) -> Next {
     if ending.undo {
         for (index, step) in state.steps.iter().enumerate().rev() {
-            if step.definition.point_of_no_return && took_effect(step) && step.definition.undo.is_none() {
+            if step.is_past_return() && !(ending.past_return && step.definition.undo.is_some()) {
                 break;
             }
             if step.definition.undo.is_none() || !to_be_undone(step) {
@@ -311,15 +304,19 @@ fn wind_up(state: &State, ending: &Ending, now: Timestamp) -> Next {
             }
         }
     }
-    Next::Finish { outcome: ending.outcome, message: ending.message.clone() }
+    Next::Finish { outcome: ending.outcome, message: with_unknowns(state, &ending.message) }
+}
+
+/// Who stops a run with an outcome that nobody knows must read that it is so.
+fn with_unknowns(state: &State, message: &str) -> String {
+    let unknown = state.steps.iter().filter(|step| matches!(step.status, Status::Unknown { .. }));
+    unknown.fold(message.to_owned(), |message, step| {
+        format!("{message}. Nobody knows whether \"{}\" happened", step.definition.name)
+    })
 }
 
 fn stuck(step: &StepState, why: &str) -> String {
     format!("{} could not be taken back: {why}", step.definition.name)
-}
-
-fn took_effect(step: &StepState) -> bool {
-    !matches!(step.status, Status::Pending | Status::Skipped(_) | Status::Again)
 }
 
 fn to_be_undone(step: &StepState) -> bool {

@@ -14,7 +14,10 @@ use super::{
 use crate::{
     clock::Timestamp,
     ids::RunId,
-    runbook::{action::Action, definition::Step},
+    runbook::{
+        action::Action,
+        definition::{Effect, OnFailure, Step},
+    },
 };
 
 #[derive(Debug, Clone, PartialEq)]
@@ -44,6 +47,8 @@ pub struct StepState {
     pub attempts: u32,
     /// How often drbot was gone while it was under way.
     pub interruptions: u32,
+    /// An attempt ended that may have left something in the world, whatever has become of the step since.
+    pub touched: bool,
     pub started_at: Option<Timestamp>,
     pub ended_at: Option<Timestamp>,
     pub outputs: Map<String, Value>,
@@ -131,6 +136,8 @@ pub struct Ending {
     pub message: String,
     /// Whether what was done is taken back first.
     pub undo: bool,
+    /// Whether a person has said to go behind a point of no return, too.
+    pub past_return: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -215,13 +222,8 @@ impl State {
         match event {
             Event::RunCreated(_) => return Err("the run is there already".to_owned()),
             Event::StepStarted { step, attempt, action, facts } => {
-                if self.ending.is_some() {
-                    return Err("the run is being ended".to_owned());
-                }
+                self.may_begin(step)?;
                 let step = self.step_mut(step)?;
-                if !matches!(step.status, Status::Pending | Status::Again | Status::Failed { .. }) {
-                    return Err(format!("step {} is {}", step.definition.id, step.status.name()));
-                }
                 if *attempt != step.attempts + 1 {
                     return Err(format!("attempt {attempt} of step {} after {}", step.definition.id, step.attempts));
                 }
@@ -235,6 +237,7 @@ impl State {
             Event::StepSucceeded { step, attempt, outputs, summary, .. } => {
                 let step = self.under_way(step, *attempt)?;
                 step.status = Status::Succeeded;
+                step.touched = true;
                 step.ended_at = Some(at);
                 step.outputs = outputs.clone();
                 step.summary = summary.clone();
@@ -242,6 +245,8 @@ impl State {
             Event::StepFailed { step, attempt, message, kind, .. } => {
                 let step = self.under_way(step, *attempt)?;
                 step.status = Status::Failed { kind: *kind, message: message.clone() };
+                // What was refused was not begun.
+                step.touched |= *kind != FailureKind::Refused;
                 step.ended_at = Some(at);
                 step.summary = message.clone();
             }
@@ -272,20 +277,25 @@ impl State {
                 step.status = Status::Skipped(reason.clone());
                 step.ended_at = Some(at);
             }
-            Event::ApprovalAsked(asked) => match &self.approval {
-                ApprovalState::NotAsked { round } if *round == asked.round => {
-                    self.approval = ApprovalState::Pending { asked: (**asked).clone(), asked_at: at, yes: Vec::new() };
+            Event::ApprovalAsked(asked) => {
+                self.goes_on()?;
+                match &self.approval {
+                    ApprovalState::NotAsked { round } if *round == asked.round => {
+                        self.approval =
+                            ApprovalState::Pending { asked: (**asked).clone(), asked_at: at, yes: Vec::new() };
+                    }
+                    other => return Err(format!("the approval is {}", other.name())),
                 }
-                other => return Err(format!("the approval is {}", other.name())),
-            },
+            }
             Event::ApprovalGiven { round, by, plan_hash } => self.give(*round, by, plan_hash, at)?,
             Event::ApprovalWithdrawn { round, by } => self.withdraw(*round, by)?,
             Event::ApprovalDenied { round, by, reason } => {
                 self.asked_in(*round)?;
                 self.approval = ApprovalState::Denied { by: by.clone(), reason: reason.clone() };
-                self.end(Outcome::Refused, format!("{} denied it: {reason}", by.name), true);
+                self.end(Outcome::Refused, format!("{} denied it: {reason}", by.name), true, at);
             }
             Event::ApprovalExpired { round } => {
+                self.goes_on()?;
                 if !matches!(&self.approval, ApprovalState::Pending { asked, .. } if asked.round == *round) {
                     return Err(format!("the approval is {}", self.approval.name()));
                 }
@@ -295,17 +305,17 @@ impl State {
                 self.asked_in(*round)?;
                 self.approval = ApprovalState::Lapsed { round: *round, why: Lapse::Voided(reason.clone()) };
             }
-            Event::ApprovalRenewed { .. } => match &self.approval {
-                ApprovalState::Lapsed { round, .. } => {
-                    self.approval = ApprovalState::NotAsked { round: round + 1 };
+            Event::ApprovalRenewed { .. } => {
+                self.goes_on()?;
+                match &self.approval {
+                    ApprovalState::Lapsed { round, .. } => {
+                        self.approval = ApprovalState::NotAsked { round: round + 1 };
+                    }
+                    other => return Err(format!("the approval is {}", other.name())),
                 }
-                other => return Err(format!("the approval is {}", other.name())),
-            },
+            }
             Event::QuestionAsked { step, token, question, choices } => {
-                if self.question.is_some() {
-                    return Err("another question is open".to_owned());
-                }
-                self.step_mut(step)?;
+                self.may_ask(step)?;
                 self.question = Some(Question {
                     step: step.clone(),
                     token: token.clone(),
@@ -315,13 +325,15 @@ impl State {
             }
             Event::QuestionAnswered { step, choice, by, reason } => self.answer(step, choice, by, reason, at)?,
             Event::CancelAsked { by, .. } => {
-                self.cancelled.get_or_insert(by.clone());
-                self.question = None;
-                self.end(Outcome::Aborted, format!("{} stopped it", by.name), true);
+                self.goes_on()?;
+                self.cancelled = Some(by.clone());
+                self.end(Outcome::Aborted, format!("{} stopped it", by.name), true, at);
             }
             Event::UndoStarted { step, attempt } => {
-                let step = self.step_mut(step)?;
-                step.undo = Undo::Running { attempt: *attempt };
+                self.may_undo(step, *attempt)?;
+                // What failed is being taken back: from here on nothing goes forward.
+                self.ending = self.ending.take().or_else(|| self.rollback());
+                self.step_mut(step)?.undo = Undo::Running { attempt: *attempt };
             }
             Event::UndoSucceeded { step, summary } => {
                 let step = self.step_mut(step)?;
@@ -332,15 +344,16 @@ impl State {
             }
             Event::UndoFailed { step, attempt, message } => {
                 let step = self.step_mut(step)?;
+                if step.undo != (Undo::Running { attempt: *attempt }) {
+                    return Err(format!("undo {attempt} of step {} is not under way", step.definition.id));
+                }
                 step.undo = Undo::Failed { attempt: *attempt, message: message.clone() };
             }
             Event::Recovered => {
                 self.recovered_at.get_or_insert(at);
             }
             Event::Finished { outcome, message } => {
-                if let Some(step) = self.steps.iter().find(|step| step.status == Status::Running) {
-                    return Err(format!("step {} is under way", step.definition.id));
-                }
+                self.may_finish(*outcome)?;
                 self.question = None;
                 self.finished = Some(Finished { at, outcome: *outcome, message: message.clone() });
             }
@@ -348,12 +361,114 @@ impl State {
         Ok(())
     }
 
-    /// The first reason to end counts.
-    fn end(&mut self, outcome: Outcome, message: String, undo: bool) {
-        self.ending.get_or_insert(Ending { outcome, message, undo });
+    /// The first reason to end counts. What was asked is settled by it.
+    fn end(&mut self, outcome: Outcome, message: String, undo: bool, at: Timestamp) {
+        self.ending.get_or_insert(Ending { outcome, message, undo, past_return: false });
+        self.question = None;
+        let asks =
+            |step: &&mut StepState| step.status == Status::Running && matches!(step.definition.action, Action::Ask(_));
+        if let Some(step) = self.steps.iter_mut().find(asks) {
+            step.status = Status::Failed { kind: FailureKind::Cancelled, message: "nobody answered".to_owned() };
+            step.ended_at = Some(at);
+        }
+    }
+
+    fn goes_on(&self) -> Result<(), String> {
+        match self.ending {
+            Some(_) => Err("the run is being ended".to_owned()),
+            None => Ok(()),
+        }
+    }
+
+    /// One step at a time, in order, behind its gate; and never again what may have been done already.
+    fn may_begin(&self, id: &str) -> Result<(), String> {
+        self.goes_on()?;
+        if self.question.is_some() {
+            return Err("a question is open".to_owned());
+        }
+        let index = self.index(id)?;
+        if let Some(before) = self.steps[..index].iter().find(|step| !step.is_over()) {
+            return Err(format!("step {} is {}", before.definition.id, before.status.name()));
+        }
+        let step = &self.steps[index];
+        let legal = match &step.status {
+            Status::Pending | Status::Again => true,
+            Status::Failed { kind, .. } => step.may_retry(*kind),
+            _ => false,
+        };
+        if !legal {
+            return Err(format!("step {id} is {}", step.status.name()));
+        }
+        if self.lacks_approval(index) {
+            return Err(format!("the approval is {}", self.approval.name()));
+        }
+        Ok(())
+    }
+
+    fn may_ask(&self, id: &str) -> Result<(), String> {
+        self.goes_on()?;
+        if self.question.is_some() {
+            return Err("another question is open".to_owned());
+        }
+        let step = &self.steps[self.index(id)?];
+        let legal = match step.status {
+            Status::Failed { .. } | Status::Unknown { .. } | Status::Again => true,
+            Status::Running => matches!(step.definition.action, Action::Ask(_)),
+            _ => false,
+        };
+        if legal { Ok(()) } else { Err(format!("step {id} is {}", step.status.name())) }
+    }
+
+    fn may_undo(&self, id: &str, attempt: u32) -> Result<(), String> {
+        if let Some(step) = self.under_way_now() {
+            return Err(format!("step {} is {}", step.definition.id, step.status.name()));
+        }
+        if self.ending.is_none() && self.rollback().is_none() {
+            return Err("the run is not being ended".to_owned());
+        }
+        let step = &self.steps[self.index(id)?];
+        let before = match &step.undo {
+            Undo::None => 0,
+            Undo::Running { attempt } | Undo::Failed { attempt, .. } => *attempt,
+            Undo::Done { .. } => return Err(format!("step {id} is taken back already")),
+        };
+        if attempt == before + 1 { Ok(()) } else { Err(format!("undo {attempt} of step {id} after {before}")) }
+    }
+
+    fn may_finish(&self, outcome: Outcome) -> Result<(), String> {
+        if let Some(step) = self.under_way_now() {
+            return Err(format!("step {} is {}", step.definition.id, step.status.name()));
+        }
+        if let Some(ending) = &self.ending
+            && ![ending.outcome, Outcome::Stuck].contains(&outcome)
+        {
+            return Err(format!("it ends as {}", ending.outcome));
+        }
+        match self.steps.iter().find(|step| !step.is_over()) {
+            Some(step) if outcome.is_success() => Err(format!("step {} is {}", step.definition.id, step.status.name())),
+            _ => Ok(()),
+        }
+    }
+
+    fn under_way_now(&self) -> Option<&StepState> {
+        self.steps.iter().find(|step| matches!(step.status, Status::Running | Status::Interrupted))
+    }
+
+    /// How the run ends when the step that failed says that all is taken back then.
+    pub fn rollback(&self) -> Option<Ending> {
+        self.steps.iter().find_map(|step| match &step.status {
+            Status::Failed { kind, message } if step.definition.on_failure() == OnFailure::Undo => Some(Ending {
+                outcome: if *kind == FailureKind::Refused { Outcome::Refused } else { Outcome::RolledBack },
+                message: format!("{}: {message}", step.definition.name),
+                undo: true,
+                past_return: false,
+            }),
+            _ => None,
+        })
     }
 
     fn give(&mut self, round: u32, by: &Person, plan_hash: &str, at: Timestamp) -> Result<(), String> {
+        self.goes_on()?;
         let quorum = self.created.command.approval.as_ref().map_or(1, |approval| approval.quorum);
         if by.id == self.created.requester.id {
             return Err("the requester never approves".to_owned());
@@ -363,6 +478,9 @@ impl State {
         };
         if asked.round != round || asked.plan_hash != plan_hash {
             return Err("it is of another plan".to_owned());
+        }
+        if at >= asked.expires_at {
+            return Err("it has expired".to_owned());
         }
         if yes.iter().any(|person| person.id == by.id) {
             return Err(format!("{} has approved already", by.name));
@@ -380,8 +498,8 @@ impl State {
     }
 
     fn withdraw(&mut self, round: u32, by: &Person) -> Result<(), String> {
-        let gate_passed = self.gate().is_some_and(|gate| gate.attempts > 0);
-        if gate_passed {
+        self.goes_on()?;
+        if self.gate_passed() {
             return Err("the step has begun".to_owned());
         }
         let (asked, asked_at, yes) = match &self.approval {
@@ -400,7 +518,12 @@ impl State {
         Ok(())
     }
 
+    /// Whether the approval of this round can still be taken away: until what it allows has begun.
     fn asked_in(&self, round: u32) -> Result<(), String> {
+        self.goes_on()?;
+        if self.gate_passed() {
+            return Err("the step has begun".to_owned());
+        }
         match &self.approval {
             ApprovalState::Pending { asked, .. } | ApprovalState::Given { asked, .. } if asked.round == round => Ok(()),
             other => Err(format!("the approval is {}", other.name())),
@@ -429,6 +552,7 @@ impl State {
             Choice::Happened => {
                 let step = self.step_mut(step)?;
                 step.status = Status::Succeeded;
+                step.touched = true;
                 step.ended_at = Some(at);
                 step.summary = format!("{} says that it happened", by.name);
             }
@@ -438,8 +562,11 @@ impl State {
                 step.status = Status::Skipped(SkipReason::Person { by: by.clone(), reason });
                 step.ended_at = Some(at);
             }
-            Choice::Undo => self.end(Outcome::RolledBack, format!("{} had it undone", by.name), true),
-            Choice::Abort => self.end(Outcome::Aborted, format!("{} stopped it", by.name), false),
+            Choice::Undo => {
+                let message = format!("{} had it undone", by.name);
+                self.ending = Some(Ending { outcome: Outcome::RolledBack, message, undo: true, past_return: true });
+            }
+            Choice::Abort => self.end(Outcome::Aborted, format!("{} stopped it", by.name), false, at),
             Choice::Answer(answer) => {
                 let step = self.step_mut(step)?;
                 step.outputs.insert("answer".to_owned(), Value::from(answer.clone()));
@@ -453,8 +580,13 @@ impl State {
         Ok(())
     }
 
+    fn index(&self, id: &str) -> Result<usize, String> {
+        self.steps.iter().position(|step| step.definition.id == id).ok_or_else(|| format!("there is no step {id}"))
+    }
+
     fn step_mut(&mut self, id: &str) -> Result<&mut StepState, String> {
-        self.steps.iter_mut().find(|step| step.definition.id == id).ok_or_else(|| format!("there is no step {id}"))
+        let index = self.index(id)?;
+        Ok(&mut self.steps[index])
     }
 
     /// A step whose attempt is under way (or was, when drbot went away).
@@ -476,16 +608,32 @@ impl State {
         self.step(&self.created.command.approval.as_ref()?.before)
     }
 
+    /// Whether a step is behind the approval: the gate itself, and whatever changes something after it (the gate may be
+    /// skipped). A gate that is no step guards all of them.
+    fn is_gated(&self, index: usize) -> bool {
+        let Some(approval) = &self.created.command.approval else { return false };
+        let gate = self.index(&approval.before).ok();
+        gate == Some(index) || (index >= gate.unwrap_or(0) && self.steps[index].definition.effect() != Effect::Read)
+    }
+
+    /// Whether a step waits for an approval that is not given.
+    pub fn lacks_approval(&self, index: usize) -> bool {
+        self.is_gated(index) && !matches!(self.approval, ApprovalState::Given { .. } | ApprovalState::NotNeeded)
+    }
+
+    /// Whether anything that the approval allows has begun: it cannot be taken back any more.
+    pub fn gate_passed(&self) -> bool {
+        (0..self.steps.len()).any(|index| self.steps[index].attempts > 0 && self.is_gated(index))
+    }
+
     /// The outputs of steps that are done, by id.
     pub fn outputs(&self) -> BTreeMap<&str, &Map<String, Value>> {
         self.steps.iter().map(|step| (step.definition.id.as_str(), &step.outputs)).collect()
     }
 
-    /// Whether a step was done that cannot be taken back.
+    /// Whether a step was done, or may have been, that cannot be taken back.
     pub fn past_return(&self) -> bool {
-        self.steps.iter().any(|step| {
-            step.definition.point_of_no_return && !matches!(step.status, Status::Pending | Status::Skipped(_))
-        })
+        self.steps.iter().any(StepState::is_past_return)
     }
 
     /// Whether anything on the way failed or was passed over by a person.
@@ -503,6 +651,7 @@ impl StepState {
             status: Status::Pending,
             attempts: 0,
             interruptions: 0,
+            touched: false,
             started_at: None,
             ended_at: None,
             outputs: Map::new(),
@@ -511,6 +660,25 @@ impl StepState {
             facts: Map::new(),
             undo: Undo::None,
         }
+    }
+
+    /// Nothing will be done about it any more, unless it is tried again.
+    fn is_over(&self) -> bool {
+        matches!(self.status, Status::Succeeded | Status::Skipped(_) | Status::Failed { .. })
+    }
+
+    /// Whether it is tried again by itself after it has failed like this.
+    pub fn may_retry(&self, kind: FailureKind) -> bool {
+        let attempts = self.definition.retry.as_ref().map_or(1, |retry| retry.attempts);
+        matches!(kind, FailureKind::Failed | FailureKind::TimedOut)
+            && self.definition.effect() != Effect::Once
+            && self.attempts < attempts
+    }
+
+    /// Whether it is a point of no return that was passed, or may have been.
+    pub fn is_past_return(&self) -> bool {
+        let unsettled = matches!(self.status, Status::Running | Status::Interrupted | Status::Unknown { .. });
+        self.definition.point_of_no_return && (self.touched || unsettled)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Runs and their journals.
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use sqlx::{Row, sqlite::SqliteRow};
 
 use super::{Store, micros, timestamp};
@@ -19,6 +19,11 @@ pub struct Ownership {
     pub owner: String,
     pub generation: i64,
 }
+
+/// Whoever tries to write the run must leave it alone from now on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("run {0} has ended or belongs to another drbot by now")]
+pub struct NotOwned(pub RunId);
 
 /// What became of a wish to create a run.
 #[derive(Debug, Clone, PartialEq)]
@@ -101,7 +106,8 @@ impl Store {
     /// key refuses a number that is taken; the ownership is checked in the same transaction.
     ///
     /// # Errors
-    /// When the store cannot be written, when the run belongs to another owner, or when the number is taken.
+    /// [`NotOwned`] when the run has ended or belongs to another owner; else when the store cannot be written, or the
+    /// number is taken.
     pub async fn append(&self, entry: &Entry, ownership: &Ownership, deliveries: &[Delivery]) -> Result<()> {
         match self.try_append(entry, ownership, deliveries).await {
             Err(error) if is_disk_full(&error) && self.drop_ballast() => {
@@ -130,7 +136,7 @@ impl Store {
         .execute(&mut *transaction)
         .await?;
         if updated.rows_affected() != 1 {
-            return Err(anyhow!("run {} has ended or belongs to another drbot by now", entry.run));
+            return Err(NotOwned(entry.run).into());
         }
         insert(&mut transaction, entry).await?;
         for delivery in deliveries {
@@ -148,6 +154,19 @@ impl Store {
                 .await?;
         }
         transaction.commit().await.context("the journal could not be made durable")
+    }
+
+    /// The run that a request has made.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn run_of_request(&self, request: &str) -> Result<Option<RunId>> {
+        let run: Option<String> = sqlx::query_scalar("SELECT id FROM runs WHERE request = $1")
+            .bind(request)
+            .fetch_optional(&self.readers)
+            .await
+            .context("the store cannot be read")?;
+        Ok(run.map(|run| run.parse()).transpose()?)
     }
 
     /// A run's whole journal, in order; empty when there is no such run.

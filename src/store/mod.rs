@@ -11,6 +11,7 @@ pub mod samples;
 
 use std::{
     fs::{File, TryLockError},
+    io::ErrorKind,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -24,7 +25,7 @@ use sqlx::{
 use crate::clock::Timestamp;
 
 /// Size of the file that is deleted when the disk is full, so that the failure itself can be recorded.
-const BALLAST: u64 = 1 << 20;
+const BALLAST: usize = 1 << 20;
 
 /// The open store. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -126,12 +127,18 @@ fn lock(folder: &Path) -> Result<File> {
 
 fn ballast(folder: &Path) -> Result<()> {
     let path = folder.join("ballast");
-    if !path.exists() {
-        // Written, not set: a hole takes no room and frees none.
-        std::fs::write(&path, vec![0xdb; BALLAST as usize])
-            .with_context(|| format!("cannot write {}", path.display()))?;
+    if path.exists() {
+        return Ok(());
     }
-    Ok(())
+    // Written, not set: a hole takes no room and frees none.
+    match std::fs::write(&path, vec![0xdb; BALLAST]) {
+        // Used up, and the disk is full still: drbot is needed all the same. Half a ballast is none.
+        Err(error) if error.kind() == ErrorKind::StorageFull => {
+            tracing::error!(folder = %folder.display(), "the disk of the store is full, and there is no reserve");
+            std::fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))
+        }
+        written => written.with_context(|| format!("cannot write {}", path.display())),
+    }
 }
 
 fn micros(at: Timestamp) -> i64 {

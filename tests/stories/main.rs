@@ -6,4 +6,5 @@ mod halt_status;
 mod kills;
 mod rehearsal;
 mod restore_db;
+mod store;
 mod support;

@@ -3,7 +3,11 @@
 //! A story reads like a chat. Nothing here sleeps to wait: it waits for a state, with a limit.
 
 pub mod bot;
+pub mod clock;
+pub mod commands;
+pub mod house;
 pub mod range;
+pub mod scripted;
 pub mod stage;
 
 use std::{future::Future, time::Duration};

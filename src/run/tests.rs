@@ -1,0 +1,6 @@
+//! What may follow what, and what comes next.
+
+mod build;
+mod decisions;
+mod properties;
+mod transitions;
