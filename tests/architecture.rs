@@ -2,6 +2,8 @@
 //! journal", is visible in the tree only as long as nobody takes a shortcut: this test reads the imports and fails when
 //! a folder uses one that it may not. `ARCHITECTURE.md` explains the table.
 
+#![expect(clippy::unwrap_used, reason = "a test")]
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,

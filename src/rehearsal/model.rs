@@ -170,6 +170,8 @@ pub struct Interaction {
     pub about: String,
     /// The message whose component was used, or from which the submitted modal came.
     pub on_message: Option<u64>,
+    /// The interaction that opened the form that this one submits.
+    pub opened_by: Option<u64>,
     pub acknowledged: Option<Acknowledgement>,
     /// What `@original` names.
     pub original: Option<u64>,

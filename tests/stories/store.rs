@@ -100,7 +100,10 @@ async fn a_lock_is_held_until_the_run_has_ended() {
     store.append(&entry(first.run, 2, Event::Recovered), &owner("me", 1), &[]).await.unwrap();
     assert_eq!(begin(&store, "2", Some("database")).await, Creation::Locked(first.run));
     store.append(&entry(first.run, 3, finished()), &owner("me", 1), &[]).await.unwrap();
-    assert!(matches!(begin(&store, "2", Some("database")).await, Creation::Created(_)), "and the request was not used up");
+    assert!(
+        matches!(begin(&store, "2", Some("database")).await, Creation::Created(_)),
+        "and the request was not used up"
+    );
 }
 
 #[tokio::test]
@@ -144,7 +147,10 @@ async fn what_is_to_be_said_is_kept_with_its_event_or_not_at_all() {
     let both = [Delivery::Channel, Delivery::Thread];
     store.append(&entry(run, 2, Event::Recovered), &owner("me", 1), &both).await.unwrap();
     let waiting = store.waiting(run).await.unwrap();
-    assert_eq!(waiting.iter().map(|row| (row.seq, row.delivery)).collect::<Vec<_>>(), both.map(|delivery| (2, delivery)));
+    assert_eq!(
+        waiting.iter().map(|row| (row.seq, row.delivery)).collect::<Vec<_>>(),
+        both.map(|delivery| (2, delivery))
+    );
 
     // The row after next cannot be written: the event is not there either.
     let mut file = raw(folder.path()).await;
@@ -239,7 +245,8 @@ async fn an_old_store_that_holds_data_is_brought_up_to_date() {
 #[tokio::test]
 async fn a_file_that_is_no_store_is_named() {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("drbot.sqlite"), "this is no database, however long it may be".repeat(100)).unwrap();
+    std::fs::write(folder.path().join("drbot.sqlite"), "this is no database, however long it may be".repeat(100))
+        .unwrap();
     let error = format!("{:#}", Store::open(folder.path()).await.unwrap_err());
     assert!(error.contains("drbot.sqlite"), "{error}");
 }

@@ -44,7 +44,7 @@ pub async fn perform(engine: &docker::Engine, context: &Context, database: &str)
     let size = data::size(&mut connection, context, database).await.ok();
     let _ = connection.close().await;
     let limit = context.timeout.mul_f64(0.4);
-    match context.clock.timeout(limit, checks::pages(engine, context, &live, database)).await {
+    match context.clock.timeout(limit, Box::pin(checks::pages(engine, context, &live, database))).await {
         Some(Ok(wrong)) => damage.extend(wrong),
         Some(Err(Failure::Cancelled)) => return Err(Failure::Cancelled),
         Some(Err(failure)) => damage.push(failure.to_string()),

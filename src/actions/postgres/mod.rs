@@ -38,13 +38,13 @@ pub async fn prepare(engine: &docker::Engine, action: &Postgres, context: &Conte
 /// What went wrong, in words.
 pub async fn perform(engine: &docker::Engine, action: &Postgres, context: &Context) -> Result<Done, Failure> {
     match action {
-        Postgres::Assess { database } => assess::perform(engine, context, database).await,
+        Postgres::Assess { database } => Box::pin(assess::perform(engine, context, database)).await,
         Postgres::Counts { database } => data::perform_counts(context, database).await,
         Postgres::Backups {} => backup::perform(context).await,
         Postgres::Verify { backup, database } => verify::perform(engine, context, backup, database).await,
         Postgres::Restore { backup, sha256, into, database, jobs } => {
             let order = restore::Order { backup, sha256, into, database, jobs: *jobs };
-            restore::perform(engine, context, &order).await
+            Box::pin(restore::perform(engine, context, &order)).await
         }
         Postgres::Integrity { database, backup } => integrity::perform(engine, context, database, backup).await,
         Postgres::Swap { database, with } => swap::perform(engine, context, database, with).await,

@@ -30,6 +30,7 @@ pub struct Deed {
     pub person: u64,
     pub channel: u64,
     pub message: Option<u64>,
+    pub opened_by: Option<u64>,
     pub about: String,
     pub data: Value,
 }
@@ -48,6 +49,7 @@ pub fn open(state: &mut State, deed: Deed) -> Option<u64> {
         created: state.now(),
         about: deed.about,
         on_message: deed.message,
+        opened_by: deed.opened_by,
         acknowledged: None,
         original: None,
         modal: None,

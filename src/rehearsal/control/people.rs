@@ -32,8 +32,15 @@ pub fn start_command(state: &mut State, body: &Value) -> Result<Option<u64>, Mis
     let (person, channel) = place(state, body)?;
     let (command, given) = typed_command(state, person, channel, body, None)?;
     let about = text(body, "command").trim_start_matches('/').to_owned();
-    let deed =
-        Deed { kind: InteractionKind::Command, person, channel, message: None, about, data: data(command, given) };
+    let deed = Deed {
+        kind: InteractionKind::Command,
+        person,
+        channel,
+        message: None,
+        opened_by: None,
+        about,
+        data: data(command, given),
+    };
     Ok(open(state, deed))
 }
 
@@ -60,7 +67,7 @@ pub fn start_autocomplete(state: &mut State, body: &Value) -> Result<Option<u64>
     }
     let about = text(body, "command").to_owned();
     let kind = InteractionKind::Autocomplete;
-    Ok(open(state, Deed { kind, person, channel, message: None, about, data: data(command, given) }))
+    Ok(open(state, Deed { kind, person, channel, message: None, opened_by: None, about, data: data(command, given) }))
 }
 
 pub async fn click(server: &Arc<Server>, body: &Value) -> Result<Value, Mistake> {
@@ -88,7 +95,7 @@ pub fn start_click(state: &mut State, body: &Value) -> Result<Option<u64>, Mista
     }
     let about = text(component, "custom_id").to_owned();
     let kind = InteractionKind::Component;
-    Ok(open(state, Deed { kind, person, channel, message: Some(message), about, data }))
+    Ok(open(state, Deed { kind, person, channel, message: Some(message), opened_by: None, about, data }))
 }
 
 pub async fn submit(server: &Arc<Server>, body: &Value) -> Result<Value, Mistake> {
@@ -106,7 +113,7 @@ pub fn start_submit(state: &mut State, body: &Value) -> Result<Option<u64>, Mist
         None => interaction.modal.as_ref().is_some_and(|modal| !modal.submitted),
     });
     let source = source.ok_or_else(|| Mistake::unknown("this person has no such form open; \"modal\" is its id"))?;
-    let (channel, message) = (source.channel, source.on_message);
+    let (channel, message, opened_by) = (source.channel, source.on_message, Some(source.id));
     let Some(modal) = source.modal.as_mut().filter(|modal| !modal.submitted) else {
         return Err(Mistake::refused("this form was submitted before"));
     };
@@ -115,7 +122,7 @@ pub fn start_submit(state: &mut State, body: &Value) -> Result<Option<u64>, Mist
     modal.submitted = true;
     let about = modal.custom_id.clone();
     let data = json!({"custom_id": about, "components": components});
-    Ok(open(state, Deed { kind: InteractionKind::Modal, person, channel, message, about, data }))
+    Ok(open(state, Deed { kind: InteractionKind::Modal, person, channel, message, opened_by, about, data }))
 }
 
 /// An ordinary message of a person.

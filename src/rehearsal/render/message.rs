@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{channel, ids, member, time, user};
 use crate::rehearsal::{
     form::snowflake,
-    model::{Attachment, FLAG_HAS_THREAD, Message},
+    model::{Attachment, FLAG_HAS_THREAD, Interaction, InteractionKind, Message},
     state::State,
     world,
 };
@@ -51,12 +51,7 @@ pub fn message(state: &State, shown: &Message) -> Value {
         let kind = interaction.kind as u8;
         body["webhook_id"] = json!(world::APPLICATION.to_string());
         body["application_id"] = json!(world::APPLICATION.to_string());
-        body["interaction_metadata"] = json!({
-            "id": interaction.id.to_string(),
-            "type": kind,
-            "user": person,
-            "authorizing_integration_owners": {"0": world::GUILD.to_string()},
-        });
+        body["interaction_metadata"] = metadata(state, interaction);
         if kind == 2 {
             body["interaction"] = json!({
                 "id": interaction.id.to_string(),
@@ -67,6 +62,23 @@ pub fn message(state: &State, shown: &Message) -> Value {
         }
     }
     body
+}
+
+/// <https://discord.com/developers/docs/resources/message#message-interaction-metadata-object>
+fn metadata(state: &State, interaction: &Interaction) -> Value {
+    let mut metadata = json!({
+        "id": interaction.id.to_string(),
+        "type": interaction.kind as u8,
+        "user": state.person(interaction.person).ok().map(user),
+        "authorizing_integration_owners": {"0": world::GUILD.to_string()},
+    });
+    if let (InteractionKind::Component, Some(message)) = (interaction.kind, interaction.on_message) {
+        metadata["interacted_message_id"] = json!(message.to_string());
+    }
+    if let Some(opener) = interaction.opened_by.and_then(|id| state.interactions.get(&id)) {
+        metadata["triggering_interaction_metadata"] = self::metadata(state, opener);
+    }
+    metadata
 }
 
 /// What a message has over the gateway and not in an answer: where it was written, and the author's roles.

@@ -185,7 +185,8 @@ impl Bot {
     pub async fn answers(&self, run: RunId, choice: Choice) {
         let state = self.until(run, "a question is asked", |state| state.question.is_some()).await;
         let question = state.question.unwrap();
-        let index = question.choices.iter().position(|there| *there == choice).unwrap_or_else(|| panic!("{question:?}"));
+        let index =
+            question.choices.iter().position(|there| *there == choice).unwrap_or_else(|| panic!("{question:?}"));
         self.0.answer(run, &dana(), &question.token, index, Some("because")).await.unwrap();
     }
 

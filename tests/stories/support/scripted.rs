@@ -25,7 +25,9 @@ pub enum Deed {
     /// Waits until the test lets it go on (or it is stopped), then succeeds.
     Hold,
     /// Nobody hears what became of it.
-    LoseAnswer { happened: bool },
+    LoseAnswer {
+        happened: bool,
+    },
     Panic,
     /// Says how far it is, in these words, then hangs.
     Tell(&'static str),
