@@ -11,14 +11,14 @@ pub mod telemetry;
 pub mod config;
 pub mod runbook;
 
+pub mod actions;
 pub mod run;
 pub mod store;
-pub mod actions;
 
 pub mod access;
 pub mod engine;
-pub mod progress;
 pub mod intake;
+pub mod progress;
 
 pub mod chat;
 pub mod rehearsal;

@@ -17,7 +17,7 @@ const DEFAULT_FILTER: &str = "info,serenity=error,sqlx=warn,hyper=warn,bollard=w
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     #[default]
-    Text,
+    Readable,
     Json,
 }
 
@@ -31,7 +31,7 @@ pub fn start(filter: Option<&str>, format: Format, secrets: Secrets) -> Result<(
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(Masked(secrets));
     let result = match format {
         Format::Json => builder.json().flatten_event(true).try_init(),
-        Format::Text => builder.with_target(false).with_ansi(io::IsTerminal::is_terminal(&io::stderr())).try_init(),
+        Format::Readable => builder.with_target(false).with_ansi(io::IsTerminal::is_terminal(&io::stderr())).try_init(),
     };
     result.map_err(|error| anyhow!("logging cannot be set up: {error}"))
 }

@@ -69,14 +69,10 @@ pub fn router(bot: Arc<Bot>) -> Router {
 /// Around every request: the token, the faults, the ledger.
 async fn attend(State(bot): State<Arc<Bot>>, request: Request, next: Next) -> Response {
     let path = request.uri().path().to_owned();
-    let authorised = token_for(&bot.settings, request.method().as_str(), &path)
-        .map(|token| bears(request.headers(), token));
+    let authorised =
+        token_for(&bot.settings, request.method().as_str(), &path).map(|token| bears(request.headers(), token));
     if path.starts_with("/standin/") {
-        return if authorised == Some(false) {
-            unauthorised()
-        } else {
-            next.run(request).await
-        };
+        return if authorised == Some(false) { unauthorised() } else { next.run(request).await };
     }
 
     let at = bot.ledger.now();
@@ -101,10 +97,7 @@ async fn attend(State(bot): State<Arc<Bot>>, request: Request, next: Next) -> Re
     if let Some(delay) = faults.delay(&noted.path) {
         bot.clock.sleep(delay).await;
     }
-    let forced = faults
-        .status
-        .get(&noted.path)
-        .and_then(|status| StatusCode::from_u16(*status).ok());
+    let forced = faults.status.get(&noted.path).and_then(|status| StatusCode::from_u16(*status).ok());
     let response = if let Some(status) = forced {
         problem(status, "a fault that was asked for").into_response()
     } else if authorised == Some(false) {
@@ -112,12 +105,7 @@ async fn attend(State(bot): State<Arc<Bot>>, request: Request, next: Next) -> Re
     } else {
         let response = next.run(Request::from_parts(parts, Body::from(body))).await;
         if faults.garbles(&noted.path) {
-            (
-                response.status(),
-                [(header::CONTENT_TYPE, "application/json")],
-                "{\"trading\": \"ha",
-            )
-                .into_response()
+            (response.status(), [(header::CONTENT_TYPE, "application/json")], "{\"trading\": \"ha").into_response()
         } else {
             response
         }
@@ -130,9 +118,7 @@ async fn attend(State(bot): State<Arc<Bot>>, request: Request, next: Next) -> Re
 fn token_for<'a>(settings: &'a Settings, method: &str, path: &str) -> Option<&'a str> {
     match (method, path) {
         ("POST", "/emergency/halt") => Some(&settings.emergency_token),
-        ("POST", "/trading/resume" | "/config/update" | "/standin/faults") => {
-            Some(&settings.admin_token)
-        }
+        ("POST", "/trading/resume" | "/config/update" | "/standin/faults") => Some(&settings.admin_token),
         _ => None,
     }
 }
@@ -157,17 +143,13 @@ fn problem(status: StatusCode, error: impl Into<String>) -> Answer {
 /// The body as JSON whatever its content type: the runbook's curl does not say it. No body is an empty object.
 fn parse<T: DeserializeOwned>(body: &Bytes) -> Result<T, Answer> {
     let body: &[u8] = if body.is_empty() { b"{}" } else { body };
-    serde_json::from_slice(body)
-        .map_err(|error| problem(StatusCode::BAD_REQUEST, error.to_string()))
+    serde_json::from_slice(body).map_err(|error| problem(StatusCode::BAD_REQUEST, error.to_string()))
 }
 
 async fn health(State(bot): State<Arc<Bot>>) -> Answer {
     let begin = bot.clock.monotonic();
-    let (alive, redis) = tokio::join!(
-        bot.clock
-            .timeout(SHORT, bot.database.ask(portfolio::ALIVE, SHORT)),
-        redis_answers(&bot)
-    );
+    let (alive, redis) =
+        tokio::join!(bot.clock.timeout(SHORT, bot.database.ask(portfolio::ALIVE, SHORT)), redis_answers(&bot));
     let alive = match alive {
         Some(Ok(_)) => Ok(()),
         Some(Err(error)) => Err(error),
@@ -176,9 +158,7 @@ async fn health(State(bot): State<Arc<Bot>>) -> Answer {
     let counts = bot.desk.counts();
     let trouble = match (alive, counts.last_error) {
         (Err(error), _) => Some(format!("database: {error}")),
-        (Ok(()), Some(error))
-            if bot.desk.state().active && counts.errors_in_a_row >= TOO_MANY_ERRORS =>
-        {
+        (Ok(()), Some(error)) if bot.desk.state().active && counts.errors_in_a_row >= TOO_MANY_ERRORS => {
             Some(format!("trades cannot be written: {error}"))
         }
         _ => None,
@@ -220,20 +200,14 @@ fn millis_since(clock: &Clock, begin: Instant) -> u64 {
 async fn halt(State(bot): State<Arc<Bot>>) -> Answer {
     if bot.faults.get().ignore_halt {
         tracing::warn!("a halt was ignored, as asked for");
-        return (
-            StatusCode::OK,
-            Json(json!({"trading": "halted", "since": bot.clock.now()})),
-        );
+        return (StatusCode::OK, Json(json!({"trading": "halted", "since": bot.clock.now()})));
     }
     // In a task of its own: it takes place also when the caller hangs up.
     let desk = bot.desk.clone();
     match tokio::spawn(async move { desk.halt().await }).await {
         Ok(state) => {
             tracing::warn!("trading is halted");
-            (
-                StatusCode::OK,
-                Json(json!({"trading": "halted", "since": state.since})),
-            )
+            (StatusCode::OK, Json(json!({"trading": "halted", "since": state.since})))
         }
         Err(error) => problem(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
     }
@@ -268,25 +242,15 @@ async fn resume(State(bot): State<Arc<Bot>>, body: Bytes) -> Answer {
     if let Some(mode) = wanted.mode.as_deref()
         && !["conservative", "normal"].contains(&mode)
     {
-        return problem(
-            StatusCode::BAD_REQUEST,
-            format!("mode is conservative or normal, not {mode}"),
-        );
+        return problem(StatusCode::BAD_REQUEST, format!("mode is conservative or normal, not {mode}"));
     }
     if let Some(size) = wanted.max_position_size
         && !(size > 0.0 && size <= 1.0)
     {
-        return problem(
-            StatusCode::BAD_REQUEST,
-            "max_position_size lies above 0 and not above 1",
-        );
+        return problem(StatusCode::BAD_REQUEST, "max_position_size lies above 0 and not above 1");
     }
     let state = bot.desk.resume(wanted.mode, wanted.max_position_size);
-    tracing::info!(
-        "trading is on: {}, at most {}",
-        state.mode,
-        state.max_position_size
-    );
+    tracing::info!("trading is on: {}, at most {}", state.mode, state.max_position_size);
     let answer = json!({
         "trading": "active",
         "mode": state.mode,
@@ -302,10 +266,7 @@ async fn from_database(bot: &Bot, query: &'static str) -> Answer {
             answer["as_of"] = json!(bot.clock.now());
             (StatusCode::OK, Json(answer))
         }
-        Err(error) => problem(
-            StatusCode::SERVICE_UNAVAILABLE,
-            format!("database: {error}"),
-        ),
+        Err(error) => problem(StatusCode::SERVICE_UNAVAILABLE, format!("database: {error}")),
     }
 }
 
@@ -357,11 +318,7 @@ async fn config_update(State(bot): State<Arc<Bot>>, body: Bytes) -> Answer {
             config.failover_enabled = enabled;
         }
     });
-    tracing::info!(
-        "configuration: {} first, then {}",
-        state.config.primary_rpc,
-        state.config.backup_rpc
-    );
+    tracing::info!("configuration: {} first, then {}", state.config.primary_rpc, state.config.backup_rpc);
     (StatusCode::OK, Json(json!(state.config)))
 }
 
@@ -373,57 +330,25 @@ async fn metrics(State(bot): State<Arc<Bot>>) -> Response {
         "# HELP api_availability Whether an RPC endpoint answers.\n\
          # TYPE api_availability gauge\n",
     );
-    let endpoints = [
-        ("primary", &state.config.primary_rpc),
-        ("backup", &state.config.backup_rpc),
-    ];
+    let endpoints = [("primary", &state.config.primary_rpc), ("backup", &state.config.backup_rpc)];
     for (role, endpoint) in endpoints {
         let up = u8::from(!down.contains(endpoint));
-        let _ = writeln!(
-            text,
-            "api_availability{{role=\"{role}\",endpoint={endpoint:?}}} {up}"
-        );
+        let _ = writeln!(text, "api_availability{{role=\"{role}\",endpoint={endpoint:?}}} {up}");
     }
     text += "# HELP rpc_latency_seconds How long an RPC endpoint takes to answer.\n\
              # TYPE rpc_latency_seconds gauge\n";
     for (role, endpoint) in endpoints {
         let seconds = if down.contains(endpoint) { 10.0 } else { 0.042 };
-        let _ = writeln!(
-            text,
-            "rpc_latency_seconds{{role=\"{role}\",endpoint={endpoint:?}}} {seconds}"
-        );
+        let _ = writeln!(text, "rpc_latency_seconds{{role=\"{role}\",endpoint={endpoint:?}}} {seconds}");
     }
     let database_up = u8::from(counts.errors_in_a_row == 0);
     for (name, kind, help, value) in [
-        (
-            "trading_active",
-            "gauge",
-            "Whether trading is on.",
-            u64::from(state.active),
-        ),
-        (
-            "trades_inserted_total",
-            "counter",
-            "Trades written since the start.",
-            counts.inserted,
-        ),
-        (
-            "insert_errors_total",
-            "counter",
-            "Trades that could not be written since the start.",
-            counts.errors,
-        ),
-        (
-            "database_up",
-            "gauge",
-            "Whether the last trade could be written.",
-            u64::from(database_up),
-        ),
+        ("trading_active", "gauge", "Whether trading is on.", u64::from(state.active)),
+        ("trades_inserted_total", "counter", "Trades written since the start.", counts.inserted),
+        ("insert_errors_total", "counter", "Trades that could not be written since the start.", counts.errors),
+        ("database_up", "gauge", "Whether the last trade could be written.", u64::from(database_up)),
     ] {
-        let _ = write!(
-            text,
-            "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}\n"
-        );
+        let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}\n");
     }
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
 }
@@ -434,9 +359,7 @@ fn process_status(names: &[&str]) -> Value {
     let found = status.lines().filter_map(|line| {
         let (name, value) = line.split_once(':')?;
         let value: u64 = value.split_whitespace().next()?.parse().ok()?;
-        names
-            .contains(&name)
-            .then(|| (name.to_owned(), Value::from(value)))
+        names.contains(&name).then(|| (name.to_owned(), Value::from(value)))
     });
     Value::Object(found.collect())
 }
@@ -455,9 +378,7 @@ async fn debug_goroutines() -> Json<Value> {
 }
 
 async fn version(State(bot): State<Arc<Bot>>) -> Json<Value> {
-    Json(
-        json!({"name": "trading-bot", "version": bot.settings.version, "started_at": bot.started_at}),
-    )
+    Json(json!({"name": "trading-bot", "version": bot.settings.version, "started_at": bot.started_at}))
 }
 
 async fn faults(State(bot): State<Arc<Bot>>) -> Json<Faults> {

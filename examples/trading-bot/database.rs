@@ -27,15 +27,8 @@ impl Database {
 
     /// A connection on which the server ends every statement after `limit`.
     pub async fn connect(&self, limit: Duration) -> Result<PgConnection, String> {
-        let options = self
-            .options
-            .clone()
-            .options([("statement_timeout", limit.as_millis().to_string())]);
-        match self
-            .clock
-            .timeout(SHORT, PgConnection::connect_with(&options))
-            .await
-        {
+        let options = self.options.clone().options([("statement_timeout", limit.as_millis().to_string())]);
+        match self.clock.timeout(SHORT, PgConnection::connect_with(&options)).await {
             Some(connection) => connection.map_err(|error| error.to_string()),
             None => Err("the database does not answer".into()),
         }
@@ -44,11 +37,7 @@ impl Database {
     /// One row.
     pub async fn ask(&self, query: &'static str, limit: Duration) -> Result<PgRow, String> {
         let mut connection = self.connect(limit).await?;
-        let row = match self
-            .clock
-            .timeout(limit, sqlx::query(query).fetch_one(&mut connection))
-            .await
-        {
+        let row = match self.clock.timeout(limit, sqlx::query(query).fetch_one(&mut connection)).await {
             Some(row) => row.map_err(|error| error.to_string())?,
             None => return Err("the database does not answer".into()),
         };

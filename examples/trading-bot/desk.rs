@@ -60,13 +60,7 @@ impl Desk {
                 failover_enabled: false,
             },
         });
-        Self {
-            clock,
-            file,
-            state: Mutex::new(state),
-            counts: Mutex::default(),
-            gate: Gate::default(),
-        }
+        Self { clock, file, state: Mutex::new(state), counts: Mutex::default(), gate: Gate::default() }
     }
 
     pub fn state(&self) -> State {
@@ -139,10 +133,7 @@ impl Desk {
         if let Some(file) = &self.file
             && let Err(error) = write(file, &state)
         {
-            tracing::error!(
-                "the state could not be written to {}: {error}",
-                file.display()
-            );
+            tracing::error!("the state could not be written to {}: {error}", file.display());
         }
         state.clone()
     }
@@ -151,9 +142,7 @@ impl Desk {
 fn read(file: &Path) -> Option<State> {
     let text = std::fs::read(file).ok()?;
     serde_json::from_slice(&text)
-        .inspect_err(|error| {
-            tracing::error!("the state in {} is not readable: {error}", file.display())
-        })
+        .inspect_err(|error| tracing::error!("the state in {} is not readable: {error}", file.display()))
         .ok()
 }
 

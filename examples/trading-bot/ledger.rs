@@ -24,19 +24,12 @@ pub struct Ledger {
 impl Ledger {
     pub fn open(clock: Clock, folder: Option<&Path>) -> std::io::Result<Self> {
         let file = match folder {
-            Some(folder) => Some(Mutex::new(
-                OpenOptions::new()
-                    .create(true)
-                    .append(true)
-                    .open(folder.join("requests.jsonl"))?,
-            )),
+            Some(folder) => {
+                Some(Mutex::new(OpenOptions::new().create(true).append(true).open(folder.join("requests.jsonl"))?))
+            }
             None => None,
         };
-        Ok(Self {
-            clock,
-            file,
-            entries: Mutex::default(),
-        })
+        Ok(Self { clock, file, entries: Mutex::default() })
     }
 
     pub fn now(&self) -> Timestamp {

@@ -18,10 +18,7 @@ use tokio::{
     signal::unix::{SignalKind, signal},
 };
 
-use crate::{
-    api::Bot, database::Database, desk::Desk, faults::CurrentFaults, ledger::Ledger,
-    settings::Settings,
-};
+use crate::{api::Bot, database::Database, desk::Desk, faults::CurrentFaults, ledger::Ledger, settings::Settings};
 
 /// How long answers that are on their way may take after the signal to stop.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -32,10 +29,7 @@ async fn main() -> ExitCode {
         println!("trading-bot {}", settings::version());
         return ExitCode::SUCCESS;
     }
-    tracing_subscriber::fmt()
-        .with_ansi(false)
-        .with_target(false)
-        .init();
+    tracing_subscriber::fmt().with_ansi(false).with_target(false).init();
     match run(Clock::system()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -47,14 +41,9 @@ async fn main() -> ExitCode {
 
 async fn run(clock: Clock) -> Result<(), String> {
     let settings = Settings::from_environment()?;
-    let desk = Arc::new(Desk::open(
-        clock.clone(),
-        settings.state_file.clone(),
-        settings.forget_halt,
-    ));
+    let desk = Arc::new(Desk::open(clock.clone(), settings.state_file.clone(), settings.forget_halt));
     let database = Arc::new(Database::new(settings.database.clone(), clock.clone()));
-    let ledger = Ledger::open(clock.clone(), settings.ledger.as_deref())
-        .map_err(|error| format!("ledger: {error}"))?;
+    let ledger = Ledger::open(clock.clone(), settings.ledger.as_deref()).map_err(|error| format!("ledger: {error}"))?;
     let listener = TcpListener::bind(&settings.listen)
         .await
         .map_err(|error| format!("cannot listen on {}: {error}", settings.listen))?;

@@ -28,9 +28,7 @@ impl Settings {
         let database = PgConnectOptions::new_without_pgpass()
             .host(&variable("DATABASE_HOST").unwrap_or_else(|| "127.0.0.1".into()))
             .port(match variable("DATABASE_PORT") {
-                Some(port) => port
-                    .parse()
-                    .map_err(|_| format!("DATABASE_PORT is not a port: {port}"))?,
+                Some(port) => port.parse().map_err(|_| format!("DATABASE_PORT is not a port: {port}"))?,
                 None => 5432,
             })
             .username(&variable("DATABASE_USER").unwrap_or_else(|| "trading_bot".into()))

@@ -52,11 +52,7 @@ pub async fn trade(desk: Arc<Desk>, database: Arc<Database>, clock: Clock) {
     let mut troubled = false;
     loop {
         let begin = clock.monotonic();
-        let mut every = if desk.state().active {
-            EVERY
-        } else {
-            PING_EVERY
-        };
+        let mut every = if desk.state().active { EVERY } else { PING_EVERY };
         match turn(&desk, &database, &clock, &mut connection).await {
             Ok(()) => {
                 if troubled {
@@ -74,9 +70,7 @@ pub async fn trade(desk: Arc<Desk>, database: Arc<Database>, clock: Clock) {
                 every = RECONNECT_EVERY;
             }
         }
-        clock
-            .sleep(every.saturating_sub(clock.monotonic() - begin))
-            .await;
+        clock.sleep(every.saturating_sub(clock.monotonic() - begin)).await;
     }
 }
 
@@ -110,10 +104,7 @@ async fn turn(
         .bind((clock.now() + SHORT).timestamp_micros())
         .fetch_optional(connection);
     let inserted = match clock.timeout(SHORT, insert).await {
-        Some(Ok(Some(row))) => row
-            .try_get(0)
-            .map(Timestamp::from_timestamp_micros)
-            .map_err(|error| error.to_string()),
+        Some(Ok(Some(row))) => row.try_get(0).map(Timestamp::from_timestamp_micros).map_err(|error| error.to_string()),
         Some(Ok(None)) => Err("the trade expired on its way".into()),
         Some(Err(error)) => Err(error.to_string()),
         None => Err("no answer to a trade".into()),

@@ -6,8 +6,6 @@
 
 pub mod throttle;
 
-use serde_json::Value;
-
 use crate::{
     clock::Timestamp,
     config::settings::{DiscordId, Settings},
@@ -164,28 +162,4 @@ pub fn background_read() -> Permit {
 fn has_role(settings: &Settings, wanted: &[String], has: &[DiscordId]) -> Result<(), Refusal> {
     let allowed = wanted.iter().filter_map(|name| settings.roles.get(name)).any(|id| has.contains(id));
     if allowed { Ok(()) } else { Err(Refusal::Role { roles: wanted.to_vec() }) }
-}
-
-/// SHA-256, as hex, of what an approval is bound to: the frozen definition, the options, the target, and everything
-/// that was found out before it was asked (the backup's path and checksum among it).
-pub fn plan_hash(state: &State) -> String {
-    use sha2::{Digest, Sha256};
-    let known_until = state.created.command.approval.as_ref().and_then(|approval| {
-        let last = approval.after.as_deref().unwrap_or(&approval.before);
-        state.steps.iter().position(|step| step.definition.id == last)
-    });
-    let known: Vec<Value> = state
-        .steps
-        .iter()
-        .take(known_until.map_or(0, |index| index + 1))
-        .map(|step| serde_json::json!([step.definition.id, step.outputs]))
-        .collect();
-    let plan = serde_json::json!({
-        "run": state.id,
-        "definition": state.created.definition_hash,
-        "options": state.created.options,
-        "target": state.created.target,
-        "known": known,
-    });
-    Sha256::digest(plan.to_string()).iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -5,9 +5,12 @@
 //! back), and returns named result fields. Actions keep no memory: what must be known after a crash is returned by
 //! [`Actions::prepare`] as facts, which the engine journals before it calls [`Actions::perform`].
 
+pub mod docker;
 pub mod exec;
 pub mod host;
 pub mod http;
+pub mod postgres;
+pub mod real;
 #[cfg(test)]
 mod testing;
 

@@ -33,7 +33,7 @@ pub(super) fn http(settings: &Settings) -> Result<Http> {
         if !is_loopback(url) {
             bail!("DISCORD_API_URL={url} is not an address of this machine; it is for rehearsals only");
         }
-        builder = builder.proxy(url).ratelimiter_disabled(true);
+        builder = builder.proxy(url.as_str()).ratelimiter_disabled(true);
     }
     Ok(builder.build())
 }

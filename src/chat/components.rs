@@ -122,9 +122,7 @@ pub(super) async fn submitted(engine: &Engine, context: &Context, modal: ModalIn
             once(engine, &interaction, work).await
         }
         Some(ModalId::SkipReason { run, token, index }) => {
-            let work = async {
-                said(engine.answer(run, &who, &token, index, Some(&typed)).await, words::answered)
-            };
+            let work = async { said(engine.answer(run, &who, &token, index, Some(&typed)).await, words::answered) };
             once(engine, &interaction, work).await
         }
         Some(ModalId::StopReason { run }) => {

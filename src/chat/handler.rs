@@ -8,12 +8,7 @@ use serenity::{
 };
 
 use super::{autocomplete, components, presenter::Presenter, register, replies};
-use crate::{
-    access::Caller,
-    config::settings::DiscordId,
-    engine::Engine,
-    run::event::Person,
-};
+use crate::{access::Caller, config::settings::DiscordId, engine::Engine, run::event::Person};
 
 pub(super) struct Handler {
     engine: Engine,

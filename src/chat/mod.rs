@@ -20,6 +20,7 @@ use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::Engine;
+pub(crate) use presenter::live;
 
 /// How to reach Discord.
 #[derive(Debug, Clone)]

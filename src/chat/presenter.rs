@@ -243,10 +243,8 @@ impl Shower {
         let engine = &self.presenter.engine;
         let Some(place) = engine.store().card(self.run).await? else { return Ok(()) };
         let settings = &engine.configuration().settings;
-        let link = format!(
-            "https://discord.com/channels/{}/{}/{}",
-            settings.discord.guild, place.channel, place.message
-        );
+        let link =
+            format!("https://discord.com/channels/{}/{}/{}", settings.discord.guild, place.channel, place.message);
         let (text, roles) = match &entry.event {
             Event::ApprovalAsked(asked) => {
                 // An approval that is not open any more calls nobody.
@@ -334,7 +332,9 @@ impl Shower {
         let name = words::thread_name(state);
         let make = || async {
             let thread = CreateThread::new(&name).auto_archive_duration(AutoArchiveDuration::OneWeek);
-            ChannelId::new(place.channel).create_thread_from_message(&self.http, MessageId::new(place.message), thread).await
+            ChannelId::new(place.channel)
+                .create_thread_from_message(&self.http, MessageId::new(place.message), thread)
+                .await
         };
         let thread = match until_done(engine.clock(), "making a thread", make).await {
             Ok(thread) => thread.id,
@@ -365,7 +365,7 @@ fn batch(rows: &[Waiting], state: &State, journal: &[Entry]) -> usize {
     fits.count().max(1)
 }
 
-pub(super) fn live(progress: &crate::engine::LiveProgress) -> progress::view::Live {
+pub(crate) fn live(progress: &crate::engine::LiveProgress) -> progress::view::Live {
     progress::view::Live {
         step: progress.step.clone(),
         done: progress.value.done,
@@ -376,10 +376,7 @@ pub(super) fn live(progress: &crate::engine::LiveProgress) -> progress::view::Li
     }
 }
 
-fn role_ids<'a>(
-    settings: &crate::config::settings::Settings,
-    names: impl IntoIterator<Item = &'a String>,
-) -> Vec<u64> {
+fn role_ids<'a>(settings: &crate::config::settings::Settings, names: impl IntoIterator<Item = &'a String>) -> Vec<u64> {
     names.into_iter().filter_map(|name| settings.roles.get(name)).map(|id| id.0).collect()
 }
 

@@ -8,7 +8,8 @@ use serenity::all::{
 use crate::progress::card::{Card, Style};
 
 pub(super) fn embed(card: &Card) -> CreateEmbed {
-    let mut embed = CreateEmbed::new().title(&card.title).description(&card.description).colour(Colour::new(card.colour));
+    let mut embed =
+        CreateEmbed::new().title(&card.title).description(&card.description).colour(Colour::new(card.colour));
     for field in &card.fields {
         embed = embed.field(&field.name, &field.value, field.inline);
     }

@@ -34,7 +34,7 @@ impl Bot {
         let configuration = configuration(common)?;
         keeps_out_of_targets(common, &configuration)?;
         let store = Store::open(&common.data).await?;
-        let actions = Arc::new(RealActions::new(secrets.clone())?);
+        let actions = Arc::new(RealActions::new()?);
         let engine = Engine::start(configuration, store, actions, secrets, clock).await?;
         let chat = Chat::start(chat::Settings { token, api_url, edit_every: EDIT_EVERY }, engine.clone())?;
         Ok(Self { engine, chat })

@@ -61,7 +61,8 @@ pub fn main() -> ExitCode {
     let dotenv = dotenvy::dotenv();
     let arguments = Arguments::parse();
     let secrets = Secrets::from_env();
-    if let Err(error) = telemetry::start(arguments.common.log.as_deref(), arguments.common.log_format, secrets.clone()) {
+    if let Err(error) = telemetry::start(arguments.common.log.as_deref(), arguments.common.log_format, secrets.clone())
+    {
         eprintln!("drbot: {error:#}");
         return ExitCode::from(2);
     }

@@ -38,10 +38,7 @@ pub(super) async fn perform(play: Play, bot: &Bot, common: &Common, url: &str, c
     break_range(common, "rows-damaged").await?;
     heading("Dana (on call) types /restore-db");
     let run = stage.command(bot).await?;
-    let state = clock
-        .timeout(LIMIT, stage.to_the_end(bot, run))
-        .await
-        .context("the play took over 20 minutes")??;
+    let state = clock.timeout(LIMIT, stage.to_the_end(bot, run)).await.context("the play took over 20 minutes")??;
     report(&state);
     Ok(state.finished.as_ref().is_some_and(|finished| finished.outcome.is_success()) && state.recovered_at.is_some())
 }
@@ -142,7 +139,7 @@ impl Stage {
         let with_button = messages.as_array().into_iter().flatten().rev().find(|message| {
             let rows = message["components"].as_array().into_iter().flatten();
             rows.flat_map(|row| row["components"].as_array().into_iter().flatten())
-                .any(|button| button["label"] == "Approve" && button["disabled"] != Value::from(true))
+                .any(|button| button["label"] == "Approve" && button["disabled"] != true)
         });
         let Some(message) = with_button else { return Ok(false) };
         let click = json!({ "person": "Omar", "message": message["id"], "label": "Approve" });

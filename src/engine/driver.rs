@@ -121,7 +121,7 @@ impl Engine {
 
     /// What approvers are asked: the plan as it is rendered now, and what binds their yes to it.
     pub(super) fn approval(&self, state: &State, round: u32) -> ApprovalAsked {
-        let plan = super::step::plan(state);
+        let plan = super::step::plan_lines(state);
         let approval = state.created.command.approval.clone();
         let render = |template: Option<String>| {
             let text = template?;
@@ -135,7 +135,8 @@ impl Engine {
         ApprovalAsked {
             round,
             token: ids::random_token(),
-            plan_hash: crate::access::plan_hash(state),
+            // What cannot be rendered matches nothing at the gate, so it is never done.
+            plan_hash: crate::run::plan::hash(state).unwrap_or_default(),
             plan,
             cost: render(approval.as_ref().and_then(|approval| approval.cost.clone())),
             confirm: render(approval.and_then(|approval| approval.confirm)),

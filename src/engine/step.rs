@@ -18,6 +18,7 @@ use crate::{
     run::{
         context::{self, Scoped},
         event::{Event, FailureKind},
+        plan,
         state::{ApprovalState, State, Status},
     },
     runbook::{
@@ -278,11 +279,15 @@ fn voided(state: &State, index: usize) -> Option<Event> {
     let step = &state.steps[index];
     let is_gate = state.gate().is_some_and(|gate| gate.definition.id == step.definition.id);
     let ApprovalState::Given { asked, .. } = &state.approval else { return None };
-    let changed = is_gate && step.status == Status::Pending && asked.plan_hash != access::plan_hash(state);
-    changed.then(|| Event::ApprovalVoided {
-        round: asked.round,
-        reason: "the plan is not the one that was approved".to_owned(),
-    })
+    if !is_gate || step.status != Status::Pending {
+        return None;
+    }
+    let reason = match plan::hash(state) {
+        Ok(hash) if hash == asked.plan_hash => return None,
+        Ok(_) => "the plan is not the one that was approved".to_owned(),
+        Err(error) => format!("the plan cannot be told: {error}"),
+    };
+    Some(Event::ApprovalVoided { round: asked.round, reason })
 }
 
 /// The target as it was frozen into the run.
@@ -294,11 +299,10 @@ pub(super) fn target(state: &State) -> anyhow::Result<Option<Target>> {
 }
 
 /// What will be done from the gate on, a line a step.
-pub(super) fn plan(state: &State) -> Vec<String> {
-    match crate::run::plan::plan(state) {
-        Ok(steps) => steps.iter().skip_while(|step| !step.is_gate).map(|step| step.name.clone()).collect(),
-        Err(error) => vec![format!("(cannot be told: {error})")],
-    }
+pub(super) fn plan_lines(state: &State) -> Vec<String> {
+    let gate = state.gate().map(|gate| gate.definition.id.as_str());
+    let behind = state.steps.iter().skip_while(|step| Some(step.definition.id.as_str()) != gate);
+    behind.map(|step| step.definition.name.clone()).collect()
 }
 
 pub(super) fn render_for_people(state: &State, text: &str) -> Result<String, template::TemplateError> {

@@ -1,0 +1,9 @@
+//! From a run's state to what people see. Pure: every surface (Discord, the terminal) shows the same view, and every
+//! sentence is in [`words`].
+
+pub mod button;
+pub mod card;
+pub mod plan;
+pub mod text;
+pub mod view;
+pub mod words;

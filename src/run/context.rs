@@ -61,6 +61,12 @@ fn options(state: &State, scope: &str) -> Value {
 
 fn of_step(step: &StepState) -> Value {
     let mut fields = step.outputs.clone();
+    // What a step that is behind us did not find is null, so that later steps can say `is none`.
+    if matches!(step.status, Status::Failed { .. } | Status::Skipped(_) | Status::Succeeded) {
+        for name in step.definition.outputs.keys() {
+            fields.entry(name.clone()).or_insert(Value::Null);
+        }
+    }
     fields.insert("ok".to_owned(), Value::from(step.status == Status::Succeeded));
     fields.insert("skipped".to_owned(), Value::from(matches!(step.status, Status::Skipped(_))));
     fields.insert("failed".to_owned(), Value::from(matches!(step.status, Status::Failed { .. })));

@@ -1,57 +1,48 @@
-//! What a run will do, filled in as far as it is known: what an approver reads, and what `drbot plan` prints.
+//! What a run will do, filled in as far as it is known: what an approver reads, what `drbot plan` prints, and what an
+//! approval is bound to.
 
-use serde::Serialize;
-use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use super::{
     context::{self, Scoped},
-    state::{State, Status},
+    state::{State, StepState},
 };
 use crate::runbook::{
-    definition::Effect,
-    template::{self, TemplateError},
+    plan::{Plan, render_plan},
+    template::TemplateError,
 };
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct PlannedStep {
-    pub id: String,
-    pub name: String,
-    /// The rendered action; secrets are named in it. What is known later says so.
-    pub action: Value,
-    /// False when a part of the action is known only later.
-    pub known: bool,
-    pub effect: Effect,
-    pub when: Option<String>,
-    /// It waits for the approval.
-    pub is_gate: bool,
-    pub point_of_no_return: bool,
-    /// It has been done already.
-    pub is_done: bool,
-}
-
-/// All steps of a run, in order.
+/// The plan as it is known when the approval is asked for: what was found out before is in it (the backup's name and
+/// checksum among it), what comes behind is not, so that it is the same whenever it is rendered.
 ///
 /// # Errors
 /// When a template is wrong in itself.
-pub fn plan(state: &State) -> Result<Vec<PlannedStep>, TemplateError> {
-    let gate = state.gate().map(|gate| gate.definition.id.clone());
-    state
-        .steps
-        .iter()
-        .map(|step| {
-            let definition = &step.definition;
-            let planned = template::plan_action(&definition.action, &context::of(state, Scoped::Step(definition)))?;
-            Ok(PlannedStep {
-                id: definition.id.clone(),
-                name: definition.name.clone(),
-                action: planned.value,
-                known: planned.known,
-                effect: definition.effect(),
-                when: definition.when.clone(),
-                is_gate: gate.as_ref() == Some(&definition.id),
-                point_of_no_return: definition.point_of_no_return,
-                is_done: !matches!(step.status, Status::Pending),
-            })
-        })
-        .collect()
+pub fn plan(state: &State) -> Result<Plan, TemplateError> {
+    let mut state = state.clone();
+    let known = state.created.command.approval.as_ref().map_or(0, |approval| {
+        let last = approval.after.as_deref().unwrap_or(&approval.before);
+        let position = state.steps.iter().position(|step| step.definition.id == last);
+        // At the gate itself everything before it is known, and nothing of it.
+        position.map_or(0, |index| index + usize::from(approval.after.is_some()))
+    });
+    for step in state.steps.iter_mut().skip(known) {
+        *step = StepState::new(step.definition.clone());
+    }
+    render_plan(&state.created.command, |step| context::of(&state, Scoped::Step(step)))
+}
+
+/// SHA-256, in hex, of everything that decides what the run does: the frozen definition, the options, the target, and
+/// the plan that follows from them.
+///
+/// # Errors
+/// When a template is wrong in itself.
+pub fn hash(state: &State) -> Result<String, TemplateError> {
+    let bound = serde_json::json!({
+        "run": state.id,
+        "definition": state.created.definition_hash,
+        "options": state.created.options,
+        "target": state.created.target,
+        "plan": plan(state)?.hash(),
+    });
+    Ok(Sha256::digest(bound.to_string()).iter().map(|byte| format!("{byte:02x}")).collect())
 }

@@ -645,7 +645,7 @@ impl State {
 }
 
 impl StepState {
-    fn new(definition: Step) -> Self {
+    pub(super) fn new(definition: Step) -> Self {
         Self {
             definition,
             status: Status::Pending,

@@ -120,9 +120,13 @@ impl Http {
 pub enum Docker {
     /// Looks at the named containers. Result fields: `containers` (list of `{name, state, health, image, started_at}`;
     /// state is `missing` where there is none), `down` (names of those not running or unhealthy).
-    Ps { containers: Vec<String> },
+    Ps {
+        containers: Vec<String>,
+    },
     /// Result fields: `state` (`running`, `exited`, … or `missing`), `running`, `health`, `image`, `started_at`.
-    Inspect { container: String },
+    Inspect {
+        container: String,
+    },
     /// Result fields: `lines` (the last `tail` that contain one of `matching`, ignoring case), `matched`.
     Logs {
         container: String,
@@ -131,7 +135,9 @@ pub enum Docker {
         #[serde(default)]
         matching: Vec<String>,
     },
-    Start { container: String },
+    Start {
+        container: String,
+    },
     Stop {
         container: String,
         /// How long the container may take by itself before it is killed.
@@ -143,7 +149,9 @@ pub enum Docker {
         #[serde(default = "default_grace")]
         grace: Span,
     },
-    Kill { container: String },
+    Kill {
+        container: String,
+    },
 }
 
 fn default_tail() -> u32 {

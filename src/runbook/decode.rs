@@ -66,9 +66,8 @@ impl Mistake {
             return Self::Missing(words.next().unwrap_or_default());
         }
         let list = |text: &str| text.split(", ").map(str::to_owned).collect::<Vec<_>>();
-        if let Some((unknown, allowed)) = message
-            .strip_prefix("unexpected keys in table: ")
-            .and_then(|rest| rest.split_once(", available keys: "))
+        if let Some((unknown, allowed)) =
+            message.strip_prefix("unexpected keys in table: ").and_then(|rest| rest.split_once(", available keys: "))
         {
             let word = list(unknown).into_iter().next().unwrap_or_default();
             return Self::Unknown { what: "key", word, allowed: list(allowed) };
@@ -91,7 +90,12 @@ impl Decoding<'_, '_> {
                 let allowed: Vec<&str> = allowed.iter().map(String::as_str).collect();
                 let is_key = place.last_key() == Some(word.as_str());
                 let what = if is_key { "key" } else { *what };
-                self.report(place, is_key, format!("unknown {what} `{word}`"), Some(suggest::help(word, allowed.clone())));
+                self.report(
+                    place,
+                    is_key,
+                    format!("unknown {what} `{word}`"),
+                    Some(suggest::help(word, allowed.clone())),
+                );
                 if is_key { self.rename(place, word, &allowed) } else { self.replace(place) }
             }
             Mistake::Missing(field) => {

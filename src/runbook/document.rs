@@ -3,13 +3,14 @@
 //! Decoding and checking happen on values; people need lines and columns. A [`Place`] names a value by its keys, and
 //! [`Document::problem`] turns it back into a position. What must stay true: parsing any text ends, without a panic.
 
-use std::{collections::BTreeSet, fmt, ops::Range, path::Path};
+use std::{collections::BTreeSet, ops::Range, path::Path};
 
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
 };
 
+pub use super::place::{Place, Segment};
 use super::problem::Problem;
 
 /// More than this in one file and the rest is left out: nobody reads on.
@@ -17,65 +18,6 @@ pub const MOST_PROBLEMS: usize = 100;
 
 /// Deeper than any real file; everything that recurses over a tree relies on it.
 const DEEPEST: usize = 64;
-
-/// The way from the root of a file to a value. An empty one is the file itself.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place(Vec<Segment>);
-
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Segment {
-    Key(String),
-    Index(usize),
-}
-
-impl Place {
-    pub fn root() -> Self {
-        Self::default()
-    }
-
-    #[must_use]
-    pub fn key(&self, key: &str) -> Self {
-        let mut place = self.clone();
-        place.0.push(Segment::Key(key.to_owned()));
-        place
-    }
-
-    #[must_use]
-    pub fn index(&self, index: usize) -> Self {
-        let mut place = self.clone();
-        place.0.push(Segment::Index(index));
-        place
-    }
-
-    pub fn segments(&self) -> &[Segment] {
-        &self.0
-    }
-
-    /// The key at the end, when there is one.
-    pub fn last_key(&self) -> Option<&str> {
-        match self.0.last() {
-            Some(Segment::Key(key)) => Some(key),
-            _ => None,
-        }
-    }
-
-    pub fn parent(&self) -> Option<Self> {
-        let (_, parent) = self.0.split_last()?;
-        Some(Self(parent.to_vec()))
-    }
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, segment) in self.0.iter().enumerate() {
-            match segment {
-                Segment::Key(key) => write!(f, "{}{key}", if at == 0 { "" } else { "." })?,
-                Segment::Index(index) => write!(f, "[{index}]")?,
-            }
-        }
-        Ok(())
-    }
-}
 
 /// A file as parsed.
 #[derive(Debug)]
@@ -129,7 +71,7 @@ impl<'t> Document<'t> {
 
     /// Whether a place, or one around it, is not as the operator wrote it.
     pub fn is_repaired(&self, place: &Place) -> bool {
-        (0..=place.0.len()).any(|length| self.repaired.contains(&Place(place.0[..length].to_vec())))
+        std::iter::successors(Some(place.clone()), Place::parent).any(|place| self.repaired.contains(&place))
     }
 
     /// A problem at a value, or at the nearest one around it that is written in the file.

@@ -82,7 +82,9 @@ impl Known {
         for part in path.split('.') {
             match known {
                 Self::Open => return Ok(()),
-                Self::Plain => return Err((format!("`{walked}` has nothing inside"), format!("`{path}` asks for more"))),
+                Self::Plain => {
+                    return Err((format!("`{walked}` has nothing inside"), format!("`{path}` asks for more")));
+                }
                 Self::Fields(fields) => match fields.get(part) {
                     Some(inner) => known = inner,
                     None => {
@@ -103,6 +105,11 @@ impl Known {
 /// What later steps see of a step.
 pub fn of_step(step: &Step) -> Known {
     let mut known = Known::fields(&STEP_NAMES, &[]);
+    if let Action::Parallel(branches) = &step.action {
+        for branch in branches {
+            known.insert(&branch.id, of_branch(branch));
+        }
+    }
     for (name, output) in &step.outputs {
         known.insert(name, Known::of_type(output.kind));
     }

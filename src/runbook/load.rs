@@ -57,7 +57,9 @@ pub fn read_text(path: &Path, shown: &Path) -> Result<String, Problem> {
 pub fn read_commands(directory: &Path, shown: &Path) -> (Vec<CommandFile>, Vec<Problem>) {
     let mut problems = Vec::new();
     let mut paths: Vec<PathBuf> = match fs::read_dir(directory) {
-        Ok(entries) => entries.filter_map(Result::ok).map(|entry| entry.path()).filter(|path| is_command(path)).collect(),
+        Ok(entries) => {
+            entries.filter_map(Result::ok).map(|entry| entry.path()).filter(|path| is_command(path)).collect()
+        }
         Err(error) => {
             let problem = Problem::of_file(shown, format!("the folder of commands cannot be read: {error}"));
             return (Vec::new(), vec![problem]);

@@ -10,6 +10,8 @@ pub mod filters;
 mod known;
 mod later;
 pub mod load;
+pub mod place;
+pub mod plan;
 pub mod prepare;
 pub mod problem;
 pub mod span;

@@ -18,7 +18,11 @@ use super::{
     suggest,
 };
 
-const STEP_KEYS: [&str; 14] = [
+const COMMAND_KEYS: [&str; 11] =
+    ["summary", "scenario", "risk", "roles", "lock", "target", "options", "approval", "steps", "recovered", "next"];
+
+/// What may stand in a step beside its action.
+pub const STEP_KEYS: [&str; 14] = [
     "id",
     "name",
     "why",
@@ -49,6 +53,7 @@ pub fn prepare(document: &mut Document<'_>) -> Vec<Problem> {
         );
         document.remove(&name);
     }
+    correct_keys(document, &Place::root(), &COMMAND_KEYS, &mut problems);
     steps(document, &Place::root().key("steps"), &mut problems);
     problems.retain(|problem| !document.is_consequence(problem));
     problems
@@ -94,7 +99,8 @@ fn steps(document: &mut Document<'_>, list: &Place, problems: &mut Vec<Problem>)
 
 /// Sees to it that a table has exactly one action, and moves it.
 fn nest_action(document: &mut Document<'_>, place: &Place, what: &str, own: &[&str], problems: &mut Vec<Problem>) {
-    let unknown = correct_keys(document, place, own, problems);
+    let allowed: Vec<&str> = own.iter().copied().chain(ACTION_KEYS).collect();
+    let unknown = correct_keys(document, place, &allowed, problems);
     let mut found: Vec<(usize, String)> = {
         let Some(table) = document.table_mut(place) else { return };
         let actions = table.keys().filter(|key| ACTION_KEYS.contains(&key.get_ref().as_ref()));
@@ -128,16 +134,12 @@ fn nest_action(document: &mut Document<'_>, place: &Place, what: &str, own: &[&s
     }
 }
 
-/// Reports keys that are neither the table's own nor actions; gives misspelt ones their right name. True when one had
+/// Reports keys that may not stand in a table; gives misspelt ones their right name. True when one had
 /// to be taken out.
-fn correct_keys(document: &mut Document<'_>, place: &Place, own: &[&str], problems: &mut Vec<Problem>) -> bool {
-    let allowed: Vec<&str> = own.iter().copied().chain(ACTION_KEYS).collect();
+fn correct_keys(document: &mut Document<'_>, place: &Place, allowed: &[&str], problems: &mut Vec<Problem>) -> bool {
     let Some(table) = document.table_mut(place) else { return false };
-    let unknown: Vec<String> = table
-        .keys()
-        .map(|key| key.get_ref().to_string())
-        .filter(|key| !allowed.contains(&key.as_str()))
-        .collect();
+    let unknown: Vec<String> =
+        table.keys().map(|key| key.get_ref().to_string()).filter(|key| !allowed.contains(&key.as_str())).collect();
     let mut taken_out = false;
     for key in unknown {
         problems.push(

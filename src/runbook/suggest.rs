@@ -18,6 +18,7 @@ pub fn nearest<'a>(word: &str, allowed: impl IntoIterator<Item = &'a str>) -> Op
 pub fn help<'a>(word: &str, allowed: impl IntoIterator<Item = &'a str>) -> String {
     let mut allowed: Vec<&str> = allowed.into_iter().collect();
     allowed.sort_unstable();
+    allowed.dedup();
     let near = nearest(word, allowed.iter().copied());
     let list = match allowed.as_slice() {
         [] => "nothing may stand here".to_owned(),

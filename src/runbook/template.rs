@@ -59,6 +59,26 @@ pub fn is_template(text: &str) -> bool {
     text.contains("{{") || text.contains("{%") || text.contains("{#")
 }
 
+/// What compiling goes into by recursion is bounded by this; a few times as much overflows a thread's stack.
+const MOST_TOKENS: usize = 500;
+const MOST_BLOCKS: usize = 200;
+
+/// Whether a template or an expression is too long to be compiled in safety. No reasonable one is.
+///
+/// # Errors
+/// What to do about it.
+pub fn check_size(text: &str) -> Result<(), TemplateError> {
+    let blocks: Vec<&str> = text.split("{{").flat_map(|block| block.split("{%")).collect();
+    let tokens = |block: &&str| {
+        let words = block.split(|character: char| !character.is_alphanumeric()).filter(|word| !word.is_empty()).count();
+        words + block.chars().filter(|character| !character.is_alphanumeric() && !character.is_whitespace()).count()
+    };
+    if blocks.len() > MOST_BLOCKS || blocks.iter().map(tokens).any(|tokens| tokens > MOST_TOKENS) {
+        return Err(TemplateError::new(text, "this is too long for a template; make it simpler"));
+    }
+    Ok(())
+}
+
 /// A text with its template filled in.
 ///
 /// # Errors
@@ -71,6 +91,7 @@ fn render_with(text: &str, context: &Value) -> Result<String, TemplateError> {
     if !is_template(text) {
         return Ok(text.to_owned());
     }
+    check_size(text)?;
     let rendered = environment().render_str(text, context.clone()).map_err(|error| TemplateError::of(text, &error))?;
     if rendered.len() > LONGEST_TEXT {
         return Err(TemplateError::new(text, format!("the text is longer than {} KiB", LONGEST_TEXT / 1024)));
@@ -87,10 +108,10 @@ pub fn eval(expression: &str, context: &Json) -> Result<Json, TemplateError> {
 }
 
 fn eval_with(expression: &str, context: &Value) -> Result<Json, TemplateError> {
+    check_size(expression)?;
     let environment = environment();
     let wrong = |error: minijinja::Error| TemplateError::of(expression, &error);
-    let value =
-        environment.compile_expression(expression).map_err(wrong)?.eval(context.clone()).map_err(wrong)?;
+    let value = environment.compile_expression(expression).map_err(wrong)?.eval(context.clone()).map_err(wrong)?;
     if value.is_undefined() {
         return Err(TemplateError::new(expression, "there is no such value"));
     }
@@ -243,6 +264,10 @@ mod tests {
     fn work_and_output_are_limited() {
         assert!(render_text("{% for i in range(100000) %}xxxxxxxxxx{% endfor %}", &context()).is_err());
         assert!(render_text("{{ 'x' * 1000000 }}", &context()).is_err());
+        for chain in [".a", "|a", "+a", "[0]", " and a", "()", " is a", " if a else a"] {
+            assert!(eval(&format!("a{}", chain.repeat(100_000)), &context()).is_err(), "{chain}");
+        }
+        assert!(render_text(&"{% if a %}".repeat(100_000), &context()).is_err());
         assert!(render_text(&format!("{{{{ {}1{} }}}}", "(".repeat(50_000), ")".repeat(50_000)), &context()).is_err());
     }
 
@@ -276,8 +301,12 @@ mod tests {
             plan("{{ steps.check.rows | count }} rows").unwrap(),
             ("⟨steps.check.rows: known later⟩ rows".to_owned(), false)
         );
-        for text in ["{% if steps.check.ok %}a{% else %}b{% endif %}", "{{ steps.check.rows > 5 }}", "{{ steps.check.rows + 1 }}", "{{ steps.a.b | upper }}"]
-        {
+        for text in [
+            "{% if steps.check.ok %}a{% else %}b{% endif %}",
+            "{{ steps.check.rows > 5 }}",
+            "{{ steps.check.rows + 1 }}",
+            "{{ steps.a.b | upper }}",
+        ] {
             let planned = plan(text).unwrap();
             assert!(!planned.1 && planned.0.to_lowercase().contains("known later"), "{text} -> {planned:?}");
         }

@@ -1,3 +1,13 @@
+//! Stories: the real bot, the real serenity, real containers and a real PostgreSQL. One binary, because linking is most
+//! of what a test costs.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "clippy knows test functions, not what they call")]
+
 mod engine;
+mod gateway;
+mod halt_status;
+mod kills;
+mod rehearsal;
+mod restore_db;
 mod store;
 mod support;

@@ -2,11 +2,12 @@
 # The roles that every cluster of the trading system has: a dump does not carry them.
 # The passwords come from the environment and go to the server by its socket, not by any command line.
 set -euo pipefail
-: "${APP_DB_PASSWORD:?APP_DB_PASSWORD is not set}"
-export APP_DB_PASSWORD
+export APP_DB_PASSWORD=${APP_DB_PASSWORD:-}
+[ -n "$APP_DB_PASSWORD" ] || echo 'roles: APP_DB_PASSWORD is not set, so trading_bot cannot log in' >&2
 
 psql -X -q -v ON_ERROR_STOP=1 --no-password -U "$POSTGRES_USER" -d "$POSTGRES_DB" <<'SQL'
 \getenv app_password APP_DB_PASSWORD
+-- An empty password is none.
 CREATE ROLE trading_bot LOGIN PASSWORD :'app_password';
 CREATE ROLE trading_readonly NOLOGIN;
 SELECT format('ALTER DATABASE %I OWNER TO trading_bot', current_database()) \gexec

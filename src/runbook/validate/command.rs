@@ -31,21 +31,31 @@ impl Checker<'_> {
         let command = self.command;
         let root = Place::root();
         let name = &command.name;
-        let good = |character: char| character.is_ascii_lowercase() || character.is_ascii_digit() || "-_".contains(character);
+        let good =
+            |character: char| character.is_ascii_lowercase() || character.is_ascii_digit() || "-_".contains(character);
         if name.is_empty() || name.len() > LONGEST_NAME || !name.chars().all(good) {
             let help = "rename the file: 1 to 32 of a-z, 0-9, `-` and `_`";
             self.problem(&root, format!("`{name}` cannot be the name of a command"), help);
         }
         self.check_length(&root.key("summary"), "summary", &command.summary);
         if command.roles.is_empty() {
-            self.warning(&root, format!("nobody may start /{name}"), "name roles of drbot.toml: `roles = [\"operator\"]`");
+            self.warning(
+                &root,
+                format!("nobody may start /{name}"),
+                "name roles of drbot.toml: `roles = [\"operator\"]`",
+            );
         }
         for (index, role) in command.roles.iter().enumerate() {
             self.check_role(&root.key("roles").index(index), role);
         }
         if let Some(settings) = self.world.settings {
             if let Some(scenario) = &command.scenario {
-                self.check_name(&root.key("scenario"), "scenario", scenario, settings.scenario.keys().map(String::as_str));
+                self.check_name(
+                    &root.key("scenario"),
+                    "scenario",
+                    scenario,
+                    settings.scenario.keys().map(String::as_str),
+                );
             }
             if let Some(target) = &command.target {
                 self.check_name(&root.key("target"), "target", target, settings.target.keys().map(String::as_str));
@@ -86,11 +96,15 @@ impl Checker<'_> {
             self.check_option(&place, option);
         }
         let texts = command.options.iter().map(|(name, option)| {
-            name.len() + option.help.chars().count() + option.choices.iter().map(|choice| 2 * choice.len()).sum::<usize>()
+            name.len()
+                + option.help.chars().count()
+                + option.choices.iter().map(|choice| 2 * choice.len()).sum::<usize>()
         });
         let together = command.name.len() + command.summary.chars().count() + texts.sum::<usize>();
         if together > LONGEST_COMMAND {
-            let message = format!("all texts of a command have at most {LONGEST_COMMAND} characters for Discord; these have {together}");
+            let message = format!(
+                "all texts of a command have at most {LONGEST_COMMAND} characters for Discord; these have {together}"
+            );
             self.problem(&Place::root(), message, "shorten the choices or help texts");
         }
     }
@@ -108,7 +122,11 @@ impl Checker<'_> {
             self.check_length(&place.key("choices").index(index), "choice", choice);
         }
         if option.choices_from.is_some() && !option.choices.is_empty() {
-            self.problem(&place.key("choices_from"), "choices are either listed or looked up", "leave one of the two out");
+            self.problem(
+                &place.key("choices_from"),
+                "choices are either listed or looked up",
+                "leave one of the two out",
+            );
         }
         let Some(default) = &option.default else { return };
         let place = place.key("default");
@@ -133,11 +151,8 @@ impl Checker<'_> {
             return;
         }
         for (index, step) in command.steps.iter().enumerate() {
-            let reads = match &step.action {
-                Action::Call(name) => self.world.commands.get(name).is_none_or(|called| called.risk == Risk::Read),
-                _ => step.effect() == Effect::Read,
-            };
-            if !reads {
+            // What is called has a risk of its own, which is compared at the call.
+            if !matches!(step.action, Action::Call(_)) && step.effect() != Effect::Read {
                 let message = format!("a command of risk `read` only reads; the step `{}` does more", step.id);
                 self.problem_at_key(&Place::root().key("steps").index(index).key("action"), message, "raise the risk");
             }
@@ -218,7 +233,8 @@ impl Checker<'_> {
         let own = std::ptr::eq(command, self.command);
         for (index, step) in command.steps.iter().enumerate().take(count) {
             let place = Place::root().key("steps").index(index);
-            let doubtful = own && (self.document.is_repaired(&place) || self.document.is_repaired(&place.key("outputs")));
+            let doubtful =
+                own && (self.document.is_repaired(&place) || self.document.is_repaired(&place.key("outputs")));
             let inner = match &step.action {
                 _ if doubtful => Known::Open,
                 // Cycles are a problem of their own.
@@ -242,7 +258,9 @@ fn mismatch(kind: ValueType, default: &str) -> Option<&'static str> {
         ValueType::Number => (default.parse::<f64>().is_ok_and(f64::is_finite), "a number"),
         ValueType::Boolean => (matches!(default, "true" | "false"), "true or false"),
         ValueType::Duration => (default.parse::<crate::runbook::span::Span>().is_ok(), "a length of time like \"5m\""),
-        ValueType::Timestamp => (chrono::DateTime::parse_from_rfc3339(default).is_ok(), "a time like 2026-01-31T12:00:00Z"),
+        ValueType::Timestamp => {
+            (chrono::DateTime::parse_from_rfc3339(default).is_ok(), "a time like 2026-01-31T12:00:00Z")
+        }
         ValueType::String | ValueType::List | ValueType::Object | ValueType::Any => (true, ""),
     };
     (!fits).then_some(wanted)

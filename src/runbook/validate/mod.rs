@@ -4,9 +4,12 @@
 //! steps that can be done as they say. What must stay true: a file without problems never fails for a name, and every
 //! problem says what to do.
 
+mod actions;
 mod command;
 mod names;
 mod steps;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -7,7 +7,7 @@ use crate::runbook::{document::Place, known::Known, suggest, template};
 
 impl Checker<'_> {
     pub(super) fn check_template(&mut self, place: &Place, text: &str, known: &Known) {
-        if !template::is_template(text) {
+        if !template::is_template(text) || !self.has_good_size(place, text) {
             return;
         }
         let environment = template::environment();
@@ -26,12 +26,23 @@ impl Checker<'_> {
             self.problem(place, "this is an expression already, and takes no `{{ }}`", help);
             return;
         }
+        if !self.has_good_size(place, text) {
+            return;
+        }
         let environment = template::environment();
         match environment.compile_expression(text) {
             Ok(parsed) => self.check_names(place, parsed.undeclared_variables(true), known),
             Err(error) => self.syntax(place, "expression", text, &error),
         }
         self.check_filters(place, text);
+    }
+
+    fn has_good_size(&mut self, place: &Place, text: &str) -> bool {
+        let size = template::check_size(text);
+        if let Err(error) = &size {
+            self.problem(place, error.message.clone(), "");
+        }
+        size.is_ok()
     }
 
     fn syntax(&mut self, place: &Place, what: &str, text: &str, error: &minijinja::Error) {
@@ -75,7 +86,8 @@ impl Checker<'_> {
             let probe = environment.compile_expression_owned(format!("none|{filter}"));
             let unknown = probe.and_then(|probe| probe.eval(())).err();
             if unknown.is_some_and(|error| error.kind() == minijinja::ErrorKind::UnknownFilter) {
-                let common = crate::runbook::filters::NAMES.into_iter().chain(["round", "join", "default", "length", "first"]);
+                let common =
+                    crate::runbook::filters::NAMES.into_iter().chain(["round", "join", "default", "length", "first"]);
                 self.problem(place, format!("there is no filter `{filter}`"), suggest::help(&filter, common));
             }
         }

@@ -2,19 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
-
 use super::{Checker, command::is_plain_name};
 use crate::runbook::{
-    action::{Action, Ask, Exec, Http, Notify, Wait},
+    action::{Action, Wait},
     definition::{Command, Effect, OnFailure, Step, UndoWhen},
     document::Place,
     known::{self, Known, STEP_NAMES},
+    template,
 };
-
-/// Discord: a button's label, and buttons of a message.
-const LONGEST_LABEL: usize = 80;
-const MOST_BUTTONS: usize = 25;
 
 impl Checker<'_> {
     pub(super) fn check_steps(&mut self) {
@@ -37,7 +32,7 @@ impl Checker<'_> {
         }
     }
 
-    fn check_ids(&mut self, list: &Place, steps: &[Step]) {
+    pub(super) fn check_ids(&mut self, list: &Place, steps: &[Step]) {
         let mut seen = BTreeSet::new();
         for (index, step) in steps.iter().enumerate() {
             let place = list.index(index).key("id");
@@ -48,14 +43,23 @@ impl Checker<'_> {
                 let help = "`ok`, `skipped` and `failed` are what every step has";
                 self.problem(&place, format!("`{}` cannot be the id of a step", step.id), help);
             } else if !seen.insert(&step.id) {
-                self.problem(&place, format!("two steps have the id `{}`", step.id), "the journal knows steps by their ids");
+                self.problem(
+                    &place,
+                    format!("two steps have the id `{}`", step.id),
+                    "the journal knows steps by their ids",
+                );
             }
         }
     }
 
-    fn check_step(&mut self, place: &Place, step: &Step, known: &Known) {
+    pub(super) fn check_step(&mut self, place: &Place, step: &Step, known: &Known) {
         if step.name.trim().is_empty() {
             self.problem(&place.key("name"), "the name is empty", "");
+        }
+        for (key, text) in [("name", Some(&step.name)), ("why", step.why.as_ref())] {
+            if text.is_some_and(|text| template::is_template(text)) {
+                self.problem(&place.key(key), format!("`{key}` is no template"), "only actions have templates");
+            }
         }
         if let Some(when) = &step.when {
             self.check_expression(&place.key("when"), when, known);
@@ -87,7 +91,8 @@ impl Checker<'_> {
         for (name, output) in &step.outputs {
             let place = place.key("outputs").key(name);
             if !is_plain_name(name) || STEP_NAMES.contains(&name.as_str()) {
-                let help = "1 to 32 of a-z, 0-9 and `_`, beginning with a letter; `ok`, `skipped` and `failed` are taken";
+                let help =
+                    "1 to 32 of a-z, 0-9 and `_`, beginning with a letter; `ok`, `skipped` and `failed` are taken";
                 self.problem_at_key(&place, format!("`{name}` cannot be the name of an output"), help);
                 continue;
             }
@@ -109,7 +114,9 @@ impl Checker<'_> {
     fn check_effect(&mut self, place: &Place, step: &Step) {
         let waits = matches!(&step.action, Action::Wait(wait) if wait.until.is_some());
         let limited = step.timeout.is_some();
-        if !limited && (waits || !step.action.only_reads()) {
+        // What should not be in a `parallel` at all is said there.
+        let several = matches!(step.action, Action::Parallel(_));
+        if !limited && !several && (waits || !step.action.only_reads()) {
             let message = format!("the step `{}` has no timeout", step.id);
             self.problem_at_key(place, message, "everything but a read says how long it may take: `timeout = \"30s\"`");
         }
@@ -120,11 +127,16 @@ impl Checker<'_> {
             && *duration >= step.timeout()
         {
             let message = format!("it waits for {duration} and is stopped after {}", step.timeout());
-            self.problem(&place.key("action"), message, "give it a longer `timeout`");
+            self.problem_at_key(&place.key("action").key("wait"), message, "give it a longer `timeout`");
         }
         let claims_to_read = step.effect == Some(Effect::Read);
-        if claims_to_read && !step.action.only_reads() && matches!(step.action, Action::Docker(_) | Action::Postgres(_)) {
-            self.problem(&place.key("effect"), "this action changes something: it is no `read`", "`idempotent` or `once`");
+        if claims_to_read && !step.action.only_reads() && matches!(step.action, Action::Docker(_) | Action::Postgres(_))
+        {
+            self.problem(
+                &place.key("effect"),
+                "this action changes something: it is no `read`",
+                "`idempotent` or `once`",
+            );
         }
         let Some(retry) = &step.retry else { return };
         let place = place.key("retry");
@@ -155,161 +167,10 @@ impl Checker<'_> {
         if step.point_of_no_return {
             self.problem_at_key(&place, "a point of no return is never undone", "leave out one of the two");
         }
-        if matches!(undo, Action::Call(_) | Action::Parallel(_) | Action::Ask(_) | Action::Wait(_) | Action::Notify(_)) {
+        if matches!(undo, Action::Call(_) | Action::Parallel(_) | Action::Ask(_) | Action::Wait(_) | Action::Notify(_))
+        {
             let message = format!("`{}` cannot undo anything", undo.key());
             self.problem_at_key(&place, message, "http, docker, postgres or exec");
-        }
-    }
-
-    fn check_action(&mut self, place: &Place, action: &Action, known: &Known) {
-        let inside = place.key(action.key());
-        match action {
-            Action::Http(http) => self.check_http(&inside, http),
-            Action::Exec(exec) => self.check_exec(&inside, exec),
-            Action::Wait(wait) => self.check_wait(&inside, wait),
-            Action::Ask(ask) => self.check_ask(&inside, ask),
-            Action::Notify(Notify { mention, .. }) => {
-                for (index, role) in mention.iter().enumerate() {
-                    self.check_role(&inside.key("mention").index(index), role);
-                }
-            }
-            Action::Parallel(branches) => return self.check_branches(&inside, branches, known),
-            Action::Docker(_) | Action::Postgres(_) if self.command.target.is_none() => {
-                if matches!(action, Action::Postgres(_)) {
-                    self.problem_at_key(&inside, "which database server? the command has no target", "`target = \"…\"`");
-                }
-            }
-            _ => {}
-        }
-        let json = serde_json::to_value(action).unwrap_or_default();
-        self.check_texts(place, &json, known);
-    }
-
-    /// Every template in an action. Names of secrets are none.
-    fn check_texts(&mut self, place: &Place, value: &Value, known: &Known) {
-        match value {
-            Value::String(text) => self.check_template(place, text, known),
-            Value::Array(items) => {
-                for (index, item) in items.iter().enumerate() {
-                    self.check_texts(&place.index(index), item, known);
-                }
-            }
-            Value::Object(fields) => {
-                for (key, field) in fields {
-                    let inside_body = place.segments().iter().any(|segment| {
-                        matches!(segment, crate::runbook::document::Segment::Key(key) if key == "json")
-                    });
-                    if inside_body || !["bearer", "secrets"].contains(&key.as_str()) {
-                        self.check_texts(&place.key(key), field, known);
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn check_http(&mut self, place: &Place, http: &Http) {
-        let methods = [("get", &http.get), ("post", &http.post), ("put", &http.put), ("delete", &http.delete)];
-        let given: Vec<&str> = methods.iter().filter(|(_, url)| url.is_some()).map(|(name, _)| *name).collect();
-        match given.as_slice() {
-            [_] => {}
-            [] => self.problem(place, "a request has a method with its URL", "`get`, `post`, `put` or `delete` = \"https://…\""),
-            [_, second, ..] => {
-                let message = format!("a request has exactly one method; this one has {}", given.join(" and "));
-                self.problem_at_key(&place.key(second), message, "");
-            }
-        }
-        if http.get.is_some() && http.json.is_some() {
-            self.problem_at_key(&place.key("json"), "a `get` sends no body", "`post` or `put`, or leave out `json`");
-        }
-        if let Some(secret) = &http.bearer {
-            self.check_secret(&place.key("bearer"), secret);
-        }
-        let written = http.headers.keys().find(|name| name.eq_ignore_ascii_case("authorization"));
-        if let Some(name) = written {
-            let help = "name the secret instead: `bearer = \"EMERGENCY_TOKEN\"`";
-            self.problem_at_key(&place.key("headers").key(name), "secrets do not stand in files", help);
-        }
-    }
-
-    fn check_exec(&mut self, place: &Place, exec: &Exec) {
-        if exec.program.trim().is_empty() {
-            self.problem(&place.key("program"), "which program?", "");
-        }
-        for (variable, secret) in &exec.secrets {
-            self.check_secret(&place.key("secrets").key(variable), secret);
-        }
-    }
-
-    fn check_secret(&mut self, place: &Place, name: &str) {
-        if !crate::runbook::is_secret_name(name) {
-            // The text itself may be a secret, and is not repeated.
-            let help = "the name of a variable of .env, like EMERGENCY_TOKEN; never the secret itself, and no template";
-            self.problem(place, "this is not the name of a secret", help);
-            return;
-        }
-        let message = format!("the secret {name} is not set");
-        let here = self.document.problem(place, message).with_help(format!("put {name}=… into .env"));
-        self.findings.secrets.entry(name.to_owned()).or_insert(here);
-    }
-
-    fn check_wait(&mut self, place: &Place, wait: &Wait) {
-        match (&wait.until, &wait.duration) {
-            (None, None) | (Some(_), Some(_)) => {
-                self.problem(place, "it waits either until a probe holds or for a time", "`until.http = {…}` or `for = \"10s\"`");
-            }
-            (Some(until), None) => self.check_reads(&place.key("until"), "a probe", until),
-            (None, Some(_)) => {}
-        }
-        if wait.times == 0 {
-            self.problem(&place.key("times"), "a probe that need not hold is none: at least 1", "");
-        }
-        if let Some(until) = &wait.until
-            && let Action::Http(http) = until.as_ref()
-        {
-            self.check_http(&place.key("until").key("http"), http);
-        }
-    }
-
-    fn check_ask(&mut self, place: &Place, ask: &Ask) {
-        if ask.choices.is_empty() || ask.choices.len() > MOST_BUTTONS {
-            self.problem(&place.key("choices"), format!("a question has 1 to {MOST_BUTTONS} buttons"), "");
-        }
-        for (index, choice) in ask.choices.iter().enumerate() {
-            if choice.is_empty() || choice.chars().count() > LONGEST_LABEL {
-                let message = format!("a button has 1 to {LONGEST_LABEL} characters for Discord");
-                self.problem(&place.key("choices").index(index), message, "");
-            }
-        }
-    }
-
-    fn check_reads(&mut self, place: &Place, what: &str, action: &Action) {
-        let probes = matches!(action, Action::Http(_) | Action::Docker(_) | Action::Postgres(_) | Action::Host(_) | Action::Exec(_));
-        if !probes || (!action.only_reads() && !matches!(action, Action::Exec(_))) {
-            self.problem(place, format!("{what} only reads"), "http get, docker ps, inspect or logs, a reading verb of postgres, host, or exec");
-        }
-    }
-
-    fn check_branches(&mut self, place: &Place, branches: &[Step], known: &Known) {
-        if branches.is_empty() {
-            self.problem(place, "there is nothing to do at once", "");
-        }
-        self.check_ids(place, branches);
-        for (index, branch) in branches.iter().enumerate() {
-            let place = place.index(index);
-            let claims = branch.effect == Some(Effect::Read) && matches!(branch.action, Action::Http(_) | Action::Exec(_));
-            let inner = matches!(branch.action, Action::Parallel(_) | Action::Call(_) | Action::Ask(_) | Action::Notify(_));
-            if inner || !(branch.action.only_reads() || claims) {
-                let help = "make it a step of its own; `effect = \"read\"` for a program or request that changes nothing";
-                self.problem_at_key(&place.key("action"), "what is done at once only reads", help);
-                continue;
-            }
-            for (key, given) in [("undo", branch.undo.is_some()), ("point_of_no_return", branch.point_of_no_return)] {
-                if given {
-                    self.problem_at_key(&place.key(key), format!("a read has no `{key}`"), "");
-                }
-            }
-            self.check_step(&place, branch, known);
         }
     }
 
@@ -350,7 +211,11 @@ impl Checker<'_> {
             self.problem(place, format!("/{name} has options, which a call cannot give"), help);
         }
         if called.approval.is_some() {
-            self.problem(place, format!("/{name} waits for an approval, and a call would go round it"), "start it by itself");
+            self.problem(
+                place,
+                format!("/{name} waits for an approval, and a call would go round it"),
+                "start it by itself",
+            );
         }
         if called.risk > command.risk {
             let message = format!("/{name} is riskier than this command says it is");

@@ -1,6 +1,35 @@
-//! What stories of the engine need: a clock in the hand, a world that does as it is told, and short words.
+//! What stories stand on: the real program in a process of its own, a rehearsal to talk through, a range to act on.
+//!
+//! A story reads like a chat. Nothing here sleeps to wait: it waits for a state, with a limit.
 
+pub mod bot;
 pub mod clock;
 pub mod commands;
 pub mod house;
+pub mod range;
 pub mod scripted;
+pub mod stage;
+
+use std::{future::Future, time::Duration};
+
+use drbot::clock::Clock;
+
+/// How long a story waits for a state before it fails.
+pub const LIMIT: Duration = Duration::from_secs(60);
+
+/// Waits until `look` returns something, and fails with `what` when it does not within [`LIMIT`].
+pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, look: impl FnMut() -> F) -> T {
+    within(LIMIT, what, look).await
+}
+
+pub async fn within<T, F: Future<Output = Option<T>>>(limit: Duration, what: &str, mut look: impl FnMut() -> F) -> T {
+    let clock = Clock::system();
+    let begin = clock.monotonic();
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(begin.elapsed() < limit, "waited {limit:?} in vain for {what}");
+        clock.sleep(Duration::from_millis(50)).await;
+    }
+}

@@ -77,11 +77,11 @@ impl World {
     }
 
     pub fn opaque(&self, step: &str) {
-        self.told(|told| drop(told.opaque.insert(step.to_owned())));
+        self.told(|told| told.opaque.insert(step.to_owned()));
     }
 
     pub fn let_go(&self, what: &str) {
-        self.told(|told| drop(told.let_go.insert(what.to_owned())));
+        self.told(|told| told.let_go.insert(what.to_owned()));
         self.0.changed.notify_waiters();
     }
 
@@ -92,7 +92,6 @@ impl World {
             told.frozen = None;
         });
     }
-
 
     pub fn ledger(&self) -> Vec<String> {
         self.told(|told| told.ledger.clone())

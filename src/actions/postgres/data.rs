@@ -1,0 +1,152 @@
+//! What is in a database: row counts, the newest record, its size; and one read-only query.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
+
+use super::{
+    connect::{self, failed, rows},
+    names::{literal, quoted_table},
+};
+use crate::{
+    actions::{Context, Done, Failure},
+    clock::Timestamp,
+};
+
+/// Rows of every user table, by `schema.table`.
+///
+/// # Errors
+/// When a table cannot be read.
+pub async fn counts(connection: &mut PgConnection, context: &Context) -> Result<BTreeMap<String, i64>, Failure> {
+    let tables = tables(connection, context).await?;
+    if tables.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let parts: Result<Vec<_>, Failure> = tables
+        .iter()
+        .map(|table| {
+            Ok(format!("SELECT {}::text AS name, count(*) AS rows FROM {}", literal(table), quoted_table(table)?))
+        })
+        .collect();
+    let counted = rows(connection, context, parts?.join(" UNION ALL ")).await?;
+    counted
+        .iter()
+        .map(|row| Ok((row.try_get("name")?, row.try_get("rows")?)))
+        .collect::<Result<_, sqlx::Error>>()
+        .map_err(|error| failed(context, "the counts", &error))
+}
+
+/// The names of all user tables.
+///
+/// # Errors
+/// When the catalogue cannot be read.
+pub async fn tables(connection: &mut PgConnection, context: &Context) -> Result<Vec<String>, Failure> {
+    let sql =
+        "SELECT n.nspname || '.' || c.relname AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+               WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname <> 'information_schema'
+                 AND n.nspname !~ '^pg_' ORDER BY 1";
+    let found = rows(connection, context, sql.to_owned()).await?;
+    Ok(found.iter().filter_map(|row| row.try_get("name").ok()).collect())
+}
+
+/// The time of the newest record, by the table and column that the settings name; `None` when the table is empty.
+/// (As microseconds: the driver is built without a type for times.)
+///
+/// # Errors
+/// When it cannot be read.
+pub async fn newest(connection: &mut PgConnection, context: &Context) -> Result<Option<Timestamp>, Failure> {
+    let target = connect::target(context)?;
+    let sql = format!(
+        "SELECT (extract(epoch FROM max({})::timestamptz) * 1000000)::bigint AS newest FROM {}",
+        super::names::quoted(&target.newest_column)?,
+        quoted_table(&target.newest_table)?
+    );
+    let found = rows(connection, context, sql).await?;
+    let micros = found.first().and_then(|row| row.try_get::<Option<i64>, _>("newest").ok().flatten());
+    Ok(micros.and_then(Timestamp::from_timestamp_micros))
+}
+
+/// Rows of the table of the newest record that are newer than `than`.
+///
+/// # Errors
+/// When they cannot be counted.
+pub async fn newer(connection: &mut PgConnection, context: &Context, than: Timestamp) -> Result<i64, Failure> {
+    let target = connect::target(context)?;
+    let sql = format!(
+        "SELECT count(*) AS rows FROM {} WHERE {} > to_timestamp($1::double precision)",
+        quoted_table(&target.newest_table)?,
+        super::names::quoted(&target.newest_column)?,
+    );
+    #[expect(clippy::cast_precision_loss, reason = "a double holds microseconds of this century")]
+    let seconds = than.timestamp_micros() as f64 / 1e6;
+    let work = sqlx::query(AssertSqlSafe(sql)).bind(seconds).fetch_one(connection);
+    let row = tokio::select! {
+        row = work => row.map_err(|error| failed(context, "the newer rows", &error))?,
+        () = context.cancel.cancelled() => return Err(Failure::Cancelled),
+    };
+    row.try_get("rows").map_err(|error| failed(context, "the newer rows", &error))
+}
+
+/// Bytes that a database takes.
+///
+/// # Errors
+/// When there is no such database.
+pub async fn size(connection: &mut PgConnection, context: &Context, database: &str) -> Result<u64, Failure> {
+    let sql = format!("SELECT pg_database_size({}) AS size", literal(database));
+    let found = rows(connection, context, sql).await?;
+    let size: i64 = found.first().and_then(|row| row.try_get("size").ok()).unwrap_or(0);
+    Ok(size.unsigned_abs())
+}
+
+/// `postgres.counts`.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn perform_counts(context: &Context, database: &str) -> Result<Done, Failure> {
+    let mut connection = connect::open(&connect::live(context)?, database, context).await?;
+    let tables = counts(&mut connection, context).await?;
+    let newest = newest(&mut connection, context).await?;
+    let size = size(&mut connection, context, database).await?;
+    let rows: i64 = tables.values().sum();
+    let _ = connection.close().await;
+    let target = connect::target(context)?;
+    let table = target.newest_table.trim_start_matches("public.").to_owned();
+    let main = tables.get(&target.newest_table).copied().unwrap_or(0);
+    let summary = match newest {
+        Some(newest) => {
+            format!("{main} {table}, the newest {} s old", (context.clock.now() - newest).num_seconds().max(0))
+        }
+        None => format!("{main} {table}, none of them with a time"),
+    };
+    Ok(Done::new(summary)
+        .with("tables", json!(tables))
+        .with("rows", rows)
+        .with("newest", json!(newest))
+        .with("size", size))
+}
+
+/// `postgres.sql`: one statement in a read-only transaction, values bound.
+///
+/// # Errors
+/// What the server says.
+pub async fn perform_sql(context: &Context, database: &str, query: &str, params: &[String]) -> Result<Done, Failure> {
+    let mut connection = connect::open(&connect::live(context)?, database, context).await?;
+    connect::run(&mut connection, context, "BEGIN READ ONLY".to_owned()).await?;
+    let sql = format!(
+        "SELECT to_jsonb(answer)::text AS row FROM ({}) AS answer LIMIT 1000",
+        query.trim().trim_end_matches(';')
+    );
+    let work = params
+        .iter()
+        .fold(sqlx::query(AssertSqlSafe(sql)), |query, value| query.bind(value))
+        .fetch_all(&mut connection);
+    let found = tokio::select! {
+        rows = work => rows.map_err(|error| failed(context, "the query", &error))?,
+        () = context.cancel.cancelled() => return Err(Failure::Cancelled),
+    };
+    let rows: Vec<Value> =
+        found.iter().filter_map(|row| serde_json::from_str(&row.try_get::<String, _>("row").ok()?).ok()).collect();
+    let _ = connection.close().await;
+    Ok(Done::new(format!("{} rows", rows.len())).with("count", rows.len()).with("rows", rows))
+}

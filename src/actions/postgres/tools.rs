@@ -1,0 +1,226 @@
+//! PostgreSQL's own tools, in one-shot containers of the database's own image.
+//!
+//! So versions match; a stop really stops (Docker cannot kill an exec, but it can kill a container); and what a lost
+//! drbot left is found by its labels and ended. What must stay true: backups are mounted read-only, the password is in
+//! no argument and no environment, and nothing is left behind.
+
+use std::{collections::HashMap, path::Path, time::Duration};
+
+use bollard::{
+    body_full,
+    errors::Error,
+    models::{ContainerCreateBody, HostConfig},
+    query_parameters::{
+        CreateContainerOptionsBuilder, ListContainersOptionsBuilder, LogsOptionsBuilder, RemoveContainerOptionsBuilder,
+        StartContainerOptions, UploadToContainerOptionsBuilder, WaitContainerOptions,
+    },
+};
+use futures::StreamExt;
+use secrecy::ExposeSecret;
+
+use super::connect;
+use crate::actions::{Context, Failure, docker};
+
+/// Where the tool finds its password.
+const PASSFILE: &str = "/tmp/.drbot-pgpass";
+/// Where it finds the backups.
+pub const BACKUPS: &str = "/drbot-backups";
+/// Stands in arguments for the address of the server's container.
+pub const SERVER: &str = "{server}";
+/// Output that is kept of a tool.
+const KEPT: usize = 128 * 1024;
+const CLEANUP: Duration = Duration::from_secs(10);
+
+/// A tool to be run.
+#[derive(Debug)]
+pub struct Tool<'a> {
+    /// Goes into the container's name.
+    pub name: &'a str,
+    pub arguments: Vec<String>,
+    /// The folder of backups, when it needs them.
+    pub backups: Option<&'a Path>,
+    /// The container whose image and network are used.
+    pub beside: &'a str,
+}
+
+#[derive(Debug)]
+pub struct Output {
+    pub code: i64,
+    pub text: String,
+}
+
+impl Output {
+    /// The last lines, for a message.
+    pub fn tail(&self) -> String {
+        let lines: Vec<_> = self.text.lines().filter(|line| !line.trim().is_empty()).collect();
+        lines[lines.len().saturating_sub(3)..].join("; ")
+    }
+
+    pub fn lines(&self) -> Vec<String> {
+        self.text.lines().map(str::to_owned).collect()
+    }
+}
+
+/// The value of the labels that everything of a run's bears.
+pub fn labels(context: &Context, kind: &str, project: Option<&String>) -> HashMap<String, String> {
+    let mut labels = HashMap::from([
+        ("drbot.run".to_owned(), context.labels.run.clone()),
+        ("drbot.step".to_owned(), context.labels.step.clone()),
+        ("drbot.attempt".to_owned(), context.labels.attempt.to_string()),
+        ("drbot.kind".to_owned(), kind.to_owned()),
+    ]);
+    if let Some(project) = project {
+        labels.insert("drbot.project".to_owned(), project.clone());
+    }
+    labels
+}
+
+/// Runs a tool to its end. When the action is stopped, the container is killed and removed before this returns.
+///
+/// # Errors
+/// When it could not be run; a tool that ran and failed is an [`Output`] with its code.
+pub async fn run(engine: &docker::Engine, context: &Context, tool: Tool<'_>) -> Result<Output, Failure> {
+    let client = engine.client(context).await?;
+    let beside = engine
+        .inspect(tool.beside, context)
+        .await?
+        .ok_or_else(|| Failure::failed(format!("there is no container {}", tool.beside)))?;
+    let config = beside.config.as_ref();
+    let image = beside.image.clone().or_else(|| config?.image.clone()).unwrap_or_default();
+    let project = config.and_then(|config| config.labels.as_ref()?.get("com.docker.compose.project"));
+    let networks = beside.network_settings.as_ref().and_then(|settings| settings.networks.as_ref());
+    let network = networks.and_then(|networks| networks.keys().next().cloned());
+    // Its address: containers on the default network have no names for each other.
+    let address = connect::address(&beside).unwrap_or_else(|| tool.beside.to_owned());
+    let arguments =
+        tool.arguments.into_iter().map(|part| if part == SERVER { address.clone() } else { part }).collect();
+    let name = format!(
+        "{}-tool-{}-{}-{}-{}",
+        tool.beside,
+        context.labels.run,
+        context.labels.step.replace(|letter: char| !letter.is_ascii_alphanumeric(), "_"),
+        context.labels.attempt,
+        tool.name,
+    );
+    let body = ContainerCreateBody {
+        image: Some(image),
+        cmd: Some(arguments),
+        user: Some("0:0".to_owned()),
+        env: Some(vec![
+            format!("PGPASSFILE={PASSFILE}"),
+            format!("PGAPPNAME={}", connect::application_name(context)),
+            "PGCONNECT_TIMEOUT=10".to_owned(),
+        ]),
+        labels: Some(labels(context, "tool", project)),
+        host_config: Some(HostConfig {
+            binds: tool.backups.map(|folder| vec![format!("{}:{BACKUPS}:ro", folder.display())]),
+            network_mode: network,
+            ..HostConfig::default()
+        }),
+        ..ContainerCreateBody::default()
+    };
+    remove(client, &name, context).await;
+    let options = CreateContainerOptionsBuilder::default().name(&name).build();
+    client.create_container(Some(options), body).await.map_err(|error| engine.explain(&name, &error))?;
+    let work = async {
+        let upload = UploadToContainerOptionsBuilder::default().path("/tmp").build();
+        let archive = body_full(passfile(context)?.into());
+        client
+            .upload_to_container(&name, Some(upload), archive)
+            .await
+            .map_err(|error| engine.explain(&name, &error))?;
+        client
+            .start_container(&name, None::<StartContainerOptions>)
+            .await
+            .map_err(|error| engine.explain(&name, &error))?;
+        let code = match client.wait_container(&name, None::<WaitContainerOptions>).next().await {
+            Some(Ok(ended)) => ended.status_code,
+            Some(Err(Error::DockerContainerWaitError { code, .. })) => code,
+            Some(Err(error)) => return Err(engine.explain(&name, &error)),
+            None => return Err(Failure::failed(format!("{name} was lost"))),
+        };
+        let text = output(client, &name).await;
+        Ok(Output { code, text: context.secrets.mask(&text) })
+    };
+    let result = docker::stoppable(context, work).await.and_then(|result| result);
+    remove(client, &name, context).await;
+    result
+}
+
+/// A tar archive with the password file, readable by root alone, as libpq demands (The Password File).
+fn passfile(context: &Context) -> Result<Vec<u8>, Failure> {
+    let target = connect::target(context)?;
+    let password = context.secrets.resolve(&target.password).map_err(|error| Failure::refused(format!("{error:#}")))?;
+    let escape = |text: &str| text.replace('\\', "\\\\").replace(':', "\\:");
+    let line = format!("*:*:*:{}:{}\n", escape(&target.user), escape(password.expose_secret()));
+    let mut header = tar::Header::new_gnu();
+    header.set_size(line.len() as u64);
+    header.set_mode(0o600);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_cksum();
+    let mut archive = tar::Builder::new(Vec::new());
+    let name = PASSFILE.trim_start_matches("/tmp/");
+    archive
+        .append_data(&mut header, name, line.as_bytes())
+        .and_then(|()| archive.into_inner())
+        .map_err(|error| Failure::failed(format!("the password file cannot be made: {error}")))
+}
+
+async fn output(client: &bollard::Docker, name: &str) -> String {
+    let options = LogsOptionsBuilder::default().stdout(true).stderr(true).tail("2000").build();
+    let mut stream = client.logs(name, Some(options));
+    let mut text = String::new();
+    while let Some(Ok(chunk)) = stream.next().await {
+        text.push_str(&String::from_utf8_lossy(&chunk.into_bytes()));
+        if text.len() > KEPT {
+            let mut from = text.len() - KEPT;
+            while !text.is_char_boundary(from) {
+                from += 1;
+            }
+            text.drain(..from);
+        }
+    }
+    text
+}
+
+/// Kills and removes a container with its anonymous volumes; one that is not there is no matter.
+async fn remove(client: &bollard::Docker, name: &str, context: &Context) {
+    let options = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
+    let removed = context.clock.timeout(CLEANUP, client.remove_container(name, Some(options))).await;
+    match removed {
+        Some(Ok(()) | Err(Error::DockerResponseServerError { status_code: 404, .. })) => {}
+        Some(Err(error)) => tracing::warn!(container = name, %error, "a one-shot container could not be removed"),
+        None => tracing::warn!(container = name, "a one-shot container could not be removed: no answer"),
+    }
+}
+
+/// Ends what an interrupted attempt of this run's step left running: its one-shot containers.
+///
+/// # Errors
+/// When Docker does not answer.
+pub async fn end_leftovers(engine: &docker::Engine, context: &Context) -> Result<(), Failure> {
+    end_labelled(engine, context, vec![format!("drbot.step={}", context.labels.step)]).await
+}
+
+/// Ends whatever one-shot containers this run left running, of whichever step.
+///
+/// # Errors
+/// When Docker does not answer.
+pub async fn end_leftovers_of_run(engine: &docker::Engine, context: &Context) -> Result<(), Failure> {
+    end_labelled(engine, context, Vec::new()).await
+}
+
+async fn end_labelled(engine: &docker::Engine, context: &Context, mut labels: Vec<String>) -> Result<(), Failure> {
+    let client = engine.client(context).await?;
+    labels.extend([format!("drbot.run={}", context.labels.run), "drbot.kind=tool".to_owned()]);
+    let filters = HashMap::from([("label", labels)]);
+    let options = ListContainersOptionsBuilder::default().all(true).filters(&filters).build();
+    let left = client.list_containers(Some(options)).await.map_err(|error| engine.explain("leftovers", &error))?;
+    for container in left {
+        if let Some(id) = container.id {
+            remove(client, &id, context).await;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,269 @@
+//! The loader as operators meet it: shipped files, mistakes, hostile files.
+
+use super::*;
+
+fn shipped() -> Result<Configuration, Vec<Problem>> {
+    let secrets = ["EMERGENCY_TOKEN", "ADMIN_TOKEN", "DB_PASSWORD"];
+    Configuration::load_with(Path::new(env!("CARGO_MANIFEST_DIR")), move |name| {
+        secrets.contains(&name).then(|| "a secret".to_owned())
+    })
+}
+
+fn shown(problems: &[Problem]) -> String {
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_shipped_files_have_no_problem() {
+    let configuration = shipped().unwrap_or_else(|problems| panic!("{}", shown(&problems)));
+    assert_eq!(shown(&configuration.warnings), "");
+    assert_eq!(configuration.secrets.iter().collect::<Vec<_>>(), ["DB_PASSWORD", "EMERGENCY_TOKEN"]);
+}
+
+/// A folder with the shipped settings and the given commands.
+fn folder(commands: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join(SETTINGS_FILE), folder.path().join(SETTINGS_FILE))
+        .unwrap();
+    std::fs::create_dir(folder.path().join(COMMANDS_FOLDER)).unwrap();
+    for (name, text) in commands {
+        std::fs::write(folder.path().join(COMMANDS_FOLDER).join(name), text).unwrap();
+    }
+    folder
+}
+
+fn problems(commands: &[(&str, &str)]) -> String {
+    match Configuration::load_with(folder(commands).path(), |_| None) {
+        Ok(_) => String::new(),
+        Err(problems) => shown(&problems),
+    }
+}
+
+#[test]
+fn ten_mistakes_are_ten_problems() {
+    let text = r#"summary = "Ten mistakes"
+sevrity = "x"
+risk    = "dangerous"
+roles   = ["operater"]
+target  = "prod"
+
+[approval]
+before = "stop"
+roles  = ["dba"]
+
+[[steps]]
+id   = "look"
+name = "Look"
+http = { get = "{{ target.aip }}/health" }
+outputs = { rows = "integer" }
+
+[[steps]]
+id   = "stop"
+name = "Stop"
+docker.stop = { contaner = "{{ target.containers.bot }}" }
+when = "steps.look.rowz > 5"
+timeout = "20s"
+
+[[steps]]
+id   = "look"
+name = "Look again"
+host = {}
+timeout = "5 parsecs"
+
+[[steps]]
+id   = "call"
+name = "Call"
+call = "hlat"
+"#;
+    insta::assert_snapshot!(problems(&[("ten.toml", text), ("halt.toml", HALT)]), @r#"
+    commands/ten.toml:2:1: unknown key `sevrity`
+        allowed: approval, lock, next, options, recovered, risk, roles, scenario, steps, summary, target
+    commands/ten.toml:3:11: unknown value `dangerous`
+        allowed: destructive, read, risky, safe
+    commands/ten.toml:4:12: there is no role `operater`
+        did you mean `operator`? allowed: dba, lead, operator
+    commands/ten.toml:14:16: there is no `aip` in `target`
+        did you mean `api`? allowed: api, containers, database, name, postgres, sample_every
+    commands/ten.toml:15:13: `http` has no result `rows`
+        allowed: body, json, latency_ms, status; or say where it is: { type = "…", from = "…" }
+    commands/ten.toml:20:17: unknown key `contaner`
+        did you mean `container`? allowed: container, grace
+    commands/ten.toml:21:8: there is no `rowz` in `steps.look`
+        did you mean `rows`? allowed: failed, ok, rows, skipped
+    commands/ten.toml:25:8: two steps have the id `look`
+        the journal knows steps by their ids
+    commands/ten.toml:28:11: `5 parsecs` is not a length of time; write it like "30s", "5m" or "1h 30m"
+    commands/ten.toml:33:8: there is no command `hlat`
+        did you mean `halt`? allowed: halt, ten
+    "#);
+}
+
+const HALT: &str = "summary = 'x'\nrisk = 'safe'\nroles = ['lead']\n[[steps]]\nid = 'a'\nname = 'A'\nhost = {}\n";
+
+#[test]
+fn commands_are_checked_against_each_other() {
+    let call = |name: &str| {
+        format!("summary = 'x'\nrisk = 'read'\nroles = ['lead']\n[[steps]]\nid = 'a'\nname = 'A'\ncall = '{name}'\n")
+    };
+    let approved = format!("{HALT}[approval]\nbefore = 'a'\nroles = ['dba']\n");
+    insta::assert_snapshot!(problems(&[
+        ("a.toml", &call("b")),
+        ("b.toml", &call("a")),
+        ("c.toml", &call("halt")),
+        ("d.toml", &call("e")),
+        ("e.toml", &approved),
+        ("halt.toml", HALT),
+    ]), @r#"
+    commands/a.toml:7:8: the calls go round in a circle: /a → /b → /a
+        a command cannot stand in itself
+    commands/b.toml:7:8: the calls go round in a circle: /b → /a → /b
+        a command cannot stand in itself
+    commands/c.toml:7:8: /halt is riskier than this command says it is
+        raise the `risk` of this command
+    commands/d.toml:7:8: /e is riskier than this command says it is
+        raise the `risk` of this command
+    commands/d.toml:7:8: /e waits for an approval, and a call would go round it
+        start it by itself
+    "#);
+}
+
+#[test]
+fn files_that_are_none_are_named() {
+    let folder = folder(&[("README.md", "# not a command"), (".hidden.toml", "x"), ("halt.toml", HALT)]);
+    let commands = folder.path().join(COMMANDS_FOLDER);
+    assert!(Configuration::load_with(folder.path(), |_| None).is_ok());
+    std::fs::write(commands.join("bytes.toml"), b"summary = '\xff'").unwrap();
+    std::fs::write(commands.join("huge.toml"), vec![b' '; 2_000_000]).unwrap();
+    std::fs::create_dir(commands.join("folder.toml")).unwrap();
+    std::os::unix::fs::symlink(commands.join("halt.toml"), commands.join("link.toml")).unwrap();
+    std::os::unix::fs::symlink(commands.join("nowhere"), commands.join("lost.toml")).unwrap();
+    let problems = Configuration::load_with(folder.path(), |_| None).unwrap_err();
+    insta::assert_snapshot!(shown(&problems), @r#"
+    commands/bytes.toml:1:12: this is not UTF-8 text
+        save the file as UTF-8
+    commands/folder.toml: this is not a file
+    commands/huge.toml: larger than 1 MiB; no such file is that large
+    commands/lost.toml: cannot be read: No such file or directory (os error 2)
+    "#);
+}
+
+#[test]
+fn settings_are_checked_and_their_paths_resolved() {
+    let folder = folder(&[("halt.toml", HALT)]);
+    let load = || Configuration::load_with(folder.path(), |name| (name == "RANGE_PG_PORT").then(|| "15999".to_owned()));
+    let configuration = load().unwrap();
+    let postgres = configuration.settings.target["prod"].postgres.clone().unwrap();
+    assert_eq!(postgres.port, 15999);
+    assert_eq!(postgres.backups, folder.path().join("range/backups"));
+    assert_eq!(shown(&configuration.warnings).matches("DB_PASSWORD is not set").count(), 1);
+    let path = folder.path().join(SETTINGS_FILE);
+    let text = std::fs::read_to_string(&path).unwrap();
+    let text = text
+        .replace("\"DB_PASSWORD\"", "\"hunter2 is it\"")
+        .replace(":-8080}", ":-8080}/")
+        .replace("rto      = \"15m\"", "rot = \"15m\"")
+        .replace("${RANGE_PG_PORT:-15432}", "many");
+    std::fs::write(&path, &text).unwrap();
+    let problems = shown(&load().unwrap_err());
+    assert!(!problems.contains("hunter2"));
+    insta::assert_snapshot!(problems, @r#"
+    drbot.toml:28:1: unknown key `rot`
+        did you mean `rto`? allowed: name, priority, rpo, rto
+    drbot.toml:79:13: invalid value: string "many", expected a port, 1 to 65535
+    "#);
+    std::fs::write(&path, text.replace("rot = ", "rto = ").replace("\"many\"", "5432")).unwrap();
+    insta::assert_snapshot!(shown(&load().unwrap_err()), @r#"
+    drbot.toml:59:7: the URL ends with a slash
+        leave it out: commands write {{ target.api }}/health
+    drbot.toml:76:13: this is not the name of a secret
+        the name of a variable of .env, like "DB_PASSWORD"; never the password itself
+    "#);
+}
+
+#[test]
+fn the_approver_reads_what_it_costs() {
+    let command = shipped().unwrap().commands.remove("restore-db").unwrap();
+    let cost = command.approval.unwrap().cost.unwrap();
+    let with =
+        |seconds: serde_json::Value, rows: serde_json::Value| {
+            crate::runbook::template::render_text(&cost, &serde_json::json!({
+            "scenario": { "rpo": 600 },
+            "steps": { "verify": {
+                "loss_seconds": seconds, "loss_rows": rows, "backup": "b.dump", "age": 470, "integrity": "verified",
+            }},
+        }))
+        .unwrap()
+        };
+    insta::assert_snapshot!(with(460.into(), 4600.into()), @"About 7 min 40 s of data will be lost, within the objective of 10 min (4,600 rows). The backup b.dump is 7 min 50 s old, its integrity is verified. The damaged database is kept.");
+    insta::assert_snapshot!(with(serde_json::Value::Null, serde_json::Value::Null), @"How much will be lost is unknown. The backup b.dump is 7 min 50 s old, its integrity is verified. The damaged database is kept.");
+}
+
+#[test]
+fn the_readme_is_true() {
+    let readme = include_str!("../../../commands/README.md");
+    let example = readme.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    assert_eq!(problems(&[("restart.toml", example), ("status.toml", HALT)]), "");
+    for step_key in crate::runbook::prepare::STEP_KEYS {
+        assert!(readme.contains(&format!("| `{step_key}`")) || readme.contains(&format!("`{step_key}`")), "{step_key}");
+    }
+    for action in crate::runbook::action::ACTION_KEYS {
+        assert!(readme.contains(&format!("| `{action}")), "{action}");
+    }
+    for filter in crate::runbook::filters::NAMES {
+        assert!(readme.contains(&format!("| `{filter}` |")), "{filter}");
+    }
+}
+
+mod hostile {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const SHIPPED: [&str; 3] = [
+        include_str!("../../../commands/restore-db.toml"),
+        include_str!("../../../commands/halt.toml"),
+        include_str!("../../../commands/status.toml"),
+    ];
+
+    /// Bits of files that break things.
+    fn bits() -> impl Strategy<Value = String> {
+        prop_oneof![
+            "\\PC{0,8}",
+            "[\\[\\]{}=.\"',\\n#|%-]{1,12}",
+            Just("{{".to_owned()),
+            Just("}}".to_owned()),
+            Just("[[steps]]\n".to_owned()),
+            Just("a.".repeat(3000)),
+            Just("((((".repeat(500)),
+            Just("\u{0}".to_owned()),
+            Just("= 99999999999999999999999\n".to_owned()),
+            Just("id = nan\n".to_owned()),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+        #[test]
+        fn no_text_brings_the_loader_down(
+            which in 0..SHIPPED.len(),
+            cuts in prop::collection::vec((any::<prop::sample::Index>(), 0..40_usize, bits()), 1..6),
+        ) {
+            let mut text: Vec<char> = SHIPPED[which].chars().collect();
+            for (at, length, bit) in cuts {
+                let at = at.index(text.len() + 1);
+                let end = (at + length).min(text.len());
+                text.splice(at..end, bit.chars());
+            }
+            let text: String = text.into_iter().collect();
+            let file = CommandFile { path: "x.toml".into(), name: "x".to_owned(), text };
+            let mut loading = Loading::default();
+            let commands = loading.commands(std::slice::from_ref(&file), None);
+            prop_assert!(loading.problems.len() <= MOST_PROBLEMS);
+            prop_assert!(commands.is_empty() || loading.problems.is_empty());
+            for problem in &loading.problems {
+                prop_assert!(problem.line <= file.text.lines().count() + 1);
+            }
+        }
+    }
+}

@@ -1,0 +1,669 @@
+//! Every sentence that drbot says to people. Small functions, typed arguments, no I/O.
+//!
+//! The reader is tired and it is 03:00: calm, short, exact, and always what to do. What comes from outside (targets,
+//! options, people) goes through [`plain`] before it is shown: it may be hostile.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::view;
+use crate::{
+    clock::{Timestamp, elapsed},
+    config::settings::DiscordId,
+    run::{
+        event::{ApprovalAsked, Choice, Entry, Event, FailureKind, SkipReason},
+        outcome::Outcome,
+        state::{State, Status, StepState, Undo},
+    },
+};
+
+// ---- figures ---------------------------------------------------------------------------------------------------------
+
+/// `7 min 40 s`, `2 h 5 min`, `0.4 s`.
+pub fn duration(span: Duration) -> String {
+    let seconds = span.as_secs();
+    match seconds {
+        0 if span.is_zero() => "0 s".to_owned(),
+        0..10 => format!("{:.1} s", span.as_secs_f64()),
+        10..60 => format!("{seconds} s"),
+        60..3600 if seconds.is_multiple_of(60) => format!("{} min", seconds / 60),
+        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        3600..86_400 => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
+        _ => format!("{} d {} h", seconds / 86_400, seconds % 86_400 / 3600),
+    }
+}
+
+/// `12:41`.
+pub fn minutes(span: Duration) -> String {
+    format!("{}:{:02}", span.as_secs() / 60, span.as_secs() % 60)
+}
+
+/// `20.1 MB`.
+pub fn bytes(count: u64) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "one digit is shown")]
+    let size = count as f64;
+    match count {
+        0..1_000 => format!("{count} B"),
+        1_000..1_000_000 => format!("{:.1} kB", size / 1e3),
+        1_000_000..1_000_000_000 => format!("{:.1} MB", size / 1e6),
+        _ => format!("{:.1} GB", size / 1e9),
+    }
+}
+
+/// `200,000`.
+pub fn count(number: i64) -> String {
+    let digits = number.unsigned_abs().to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    if number < 0 { format!("-{text}") } else { text }
+}
+
+pub fn ago(then: Timestamp, now: Timestamp) -> String {
+    format!("{} ago", duration(elapsed(then, now)))
+}
+
+/// Text from outside, made harmless for Discord: no mention, no markup, no control or direction characters, one line.
+pub fn plain(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '\n' | '\r' | '\t' => plain.push(' '),
+            letter if letter.is_control() => {}
+            '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' => {}
+            // A zero-width space behind the sign breaks every kind of mention.
+            '@' => plain.push_str("@\u{200b}"),
+            '<' => plain.push_str("<\u{200b}"),
+            '`' => plain.push('\u{2bc}'),
+            '*' | '_' | '~' | '|' | '[' | ']' | '\\' | '>' => {
+                plain.push('\\');
+                plain.push(letter);
+            }
+            letter => plain.push(letter),
+        }
+    }
+    plain
+}
+
+/// Lines from outside for a code block: nothing in it can end the block.
+pub fn code(text: &str) -> String {
+    let clean: String = text
+        .chars()
+        .filter(|letter| !letter.is_control() || *letter == '\n')
+        .map(|letter| if letter == '`' { '\u{2bc}' } else { letter })
+        .collect();
+    clean.replace('@', "@\u{200b}")
+}
+
+/// At most `limit` characters, with a sign where something was cut.
+pub fn cut(text: &str, limit: usize) -> String {
+    if text.chars().count() <= limit {
+        return text.to_owned();
+    }
+    text.chars().take(limit.saturating_sub(1)).chain(['…']).collect()
+}
+
+fn list(names: &[String]) -> String {
+    names.iter().map(|name| plain(name)).collect::<Vec<_>>().join(", ")
+}
+
+// ---- answers to a command ----------------------------------------------------------------------------------------------
+
+pub fn started(command: &str, run: &str) -> String {
+    format!("/{} has started (run {run}). Its card shows every step.", plain(command))
+}
+
+pub fn unknown_command(name: &str, known: &[String]) -> String {
+    format!("There is no command /{}. There are: {}.", plain(name), list(known))
+}
+
+pub fn missing_role(command: &str, roles: &[String]) -> String {
+    let what = if command.is_empty() { "This".to_owned() } else { format!("/{}", plain(command)) };
+    match roles {
+        [] => format!("{what} is open to nobody: its file names no role."),
+        roles => format!("{what} needs one of these roles: {}. Ask somebody who has it.", list(roles)),
+    }
+}
+
+pub fn wrong_channel(allowed: &[DiscordId]) -> String {
+    let channels: Vec<_> = allowed.iter().map(|id| format!("<#{id}>")).collect();
+    format!("Commands are taken in {}.", channels.join(", "))
+}
+
+pub fn no_bots() -> String {
+    "Bots and webhooks neither start nor approve anything.".to_owned()
+}
+
+pub fn throttled(wait: Duration) -> String {
+    format!("That was one command too many. Try again in {} s. /halt always works.", wait.as_secs() + 1)
+}
+
+pub fn locked(command: &str, run: &str, requester: &str, since: Timestamp, now: Timestamp) -> String {
+    format!(
+        "/{} is under way already: {} started it {} (run {run}). Two at once could harm each other; wait for it, or stop \
+         it on its card.",
+        plain(command),
+        plain(requester),
+        ago(since, now),
+    )
+}
+
+pub fn bad_option(option: &str, problem: &str) -> String {
+    format!("The option {} cannot be used: {}. Nothing was started.", plain(option), plain(problem))
+}
+
+pub fn unknown_choice(option: &str, value: &str, known: &[String]) -> String {
+    let shown: Vec<_> = known.iter().take(10).map(|name| format!("\n• `{}`", code(name))).collect();
+    let more = if known.len() > 10 { format!("\n… and {} more", known.len() - 10) } else { String::new() };
+    let there =
+        if known.is_empty() { " There are none.".to_owned() } else { format!(" There are:{}{more}", shown.concat()) };
+    format!("There is no {} called `{}`. Nothing was started.{there}", plain(option), code(&cut(value, 100)))
+}
+
+pub fn stopping() -> String {
+    "I am being stopped; runs go on when I am back. Try again in a moment.".to_owned()
+}
+
+pub fn broken(problem: &str) -> String {
+    format!("This cannot be run: {}. `drbot check` on the host shows what is wrong.", plain(&cut(problem, 500)))
+}
+
+pub fn store_failed() -> String {
+    "My own store cannot be written, so nothing is done: every step must be on record first. See the log on the host; the \
+     usual cause is a full disk."
+        .to_owned()
+}
+
+// ---- answers to a click ------------------------------------------------------------------------------------------------
+
+pub fn own_approval() -> String {
+    "You asked for this, so somebody else has to approve it.".to_owned()
+}
+
+pub fn already_approved() -> String {
+    "You have approved this already. Another person is needed.".to_owned()
+}
+
+pub fn approval_not_open(state: &str) -> String {
+    format!("There is nothing to approve: the approval is {state}.")
+}
+
+pub fn run_ended() -> String {
+    "This run has ended; nothing was changed.".to_owned()
+}
+
+pub fn stale_button() -> String {
+    "That button is of an earlier question. The card shows what is asked now.".to_owned()
+}
+
+pub fn approval_expired() -> String {
+    "The approval has expired. Press Ask again on the card; nothing has happened in the meantime.".to_owned()
+}
+
+pub fn wrong_confirmation(expected: &str) -> String {
+    format!("Not approved: what you typed is not `{}`. Press Approve again and type exactly that.", code(expected))
+}
+
+pub fn reason_needed() -> String {
+    "A reason is needed; it goes into the record.".to_owned()
+}
+
+pub fn too_late(why: &str) -> String {
+    format!("Too late: {}.", plain(why))
+}
+
+pub fn approved(missing: usize) -> String {
+    match missing {
+        0 => "Approved. It goes on as soon as the steps before are done; until then you can take it back.".to_owned(),
+        1 => "Your yes is recorded; one more person is needed.".to_owned(),
+        more => format!("Your yes is recorded; {more} more people are needed."),
+    }
+}
+
+pub fn denied() -> String {
+    "Denied. What was prepared is taken back; nothing that is live was touched.".to_owned()
+}
+
+pub fn withdrawn() -> String {
+    "Your yes is taken back.".to_owned()
+}
+
+pub fn asked_again() -> String {
+    "It is asked again.".to_owned()
+}
+
+pub fn answered() -> String {
+    "Recorded.".to_owned()
+}
+
+pub fn stopping_run() -> String {
+    "It is being stopped; what can be taken back is.".to_owned()
+}
+
+// ---- buttons and forms -------------------------------------------------------------------------------------------------
+
+pub fn approve_label() -> String {
+    "Approve".to_owned()
+}
+
+pub fn deny_label() -> String {
+    "Deny".to_owned()
+}
+
+pub fn withdraw_label() -> String {
+    "Take approval back".to_owned()
+}
+
+pub fn ask_again_label() -> String {
+    "Ask again".to_owned()
+}
+
+pub fn plan_label() -> String {
+    "Show the plan".to_owned()
+}
+
+pub fn stop_label() -> String {
+    "Stop".to_owned()
+}
+
+pub fn choice_label(choice: &Choice) -> String {
+    match choice {
+        Choice::Retry => "Retry".to_owned(),
+        Choice::Skip => "Skip with a reason".to_owned(),
+        Choice::Undo => "Undo to here".to_owned(),
+        Choice::Abort => "Abort".to_owned(),
+        Choice::Happened => "It happened".to_owned(),
+        Choice::DidNotHappen => "It did not happen".to_owned(),
+        Choice::Answer(answer) => plain(answer),
+    }
+}
+
+pub fn confirm_title() -> String {
+    "Approve".to_owned()
+}
+
+/// Discord takes 45 characters (Components, text input label).
+pub fn confirm_label(confirm: &str) -> String {
+    cut(&format!("Type {confirm} to approve"), 45)
+}
+
+pub fn deny_title() -> String {
+    "Deny".to_owned()
+}
+
+pub fn skip_title() -> String {
+    "Skip this step".to_owned()
+}
+
+pub fn stop_title() -> String {
+    "Stop this run".to_owned()
+}
+
+pub fn reason_label() -> String {
+    "Why? It goes into the record".to_owned()
+}
+
+// ---- messages in the channel -------------------------------------------------------------------------------------------
+
+pub fn approval_call(mentions: &str, state: &State, asked: &ApprovalAsked, link: &str) -> String {
+    let cost = asked.cost.as_deref().map(|cost| format!(" {}", cut(&plain(cost), 700))).unwrap_or_default();
+    format!(
+        "{mentions} {} asks for approval of **/{}**.{cost} {link}",
+        plain(&state.created.requester.name),
+        plain(&state.created.command.name),
+    )
+    .trim()
+    .to_owned()
+}
+
+pub fn question_call(requester: &str, state: &State, question: &str, link: &str) -> String {
+    format!(
+        "{}, **/{}** needs a decision: {} {link}",
+        plain(requester),
+        plain(&state.created.command.name),
+        cut(&plain(question), 900),
+    )
+}
+
+pub fn announcement(mentions: &str, message: &str) -> String {
+    cut(format!("{mentions} {}", plain(message)).trim(), 1900)
+}
+
+// ---- the thread --------------------------------------------------------------------------------------------------------
+
+/// At most 100 characters (Channels, thread name).
+pub fn thread_name(state: &State) -> String {
+    cut(&format!("/{} {} · log", state.created.command.name, state.id.short()), 100)
+}
+
+/// What the thread is told of an event: a line, and a file when the output is long.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ThreadPost {
+    pub text: String,
+    pub file: Option<(String, String)>,
+}
+
+/// Output up to this length stands in the message; longer output is a file.
+const LONGEST_INLINE: usize = 1200;
+
+pub fn thread_line(entry: &Entry, state: &State) -> Option<ThreadPost> {
+    let mut text = format!("`{}` {}", entry.at.format("%H:%M:%S"), cut(&event_line(entry, state)?, 500));
+    let log = match &entry.event {
+        Event::StepSucceeded { log, .. } | Event::StepFailed { log, .. } if !log.is_empty() => log.join("\n"),
+        _ => return Some(ThreadPost { text, file: None }),
+    };
+    if log.chars().count() <= LONGEST_INLINE {
+        text.push_str(&format!("\n```\n{}\n```", code(&log)));
+        return Some(ThreadPost { text, file: None });
+    }
+    let step = entry.event.step().unwrap_or("run").replace(|letter: char| !letter.is_ascii_alphanumeric(), "-");
+    Some(ThreadPost { text, file: Some((format!("{step}-{}.log", entry.seq), log)) })
+}
+
+/// The same line for `drbot runs`.
+pub fn timeline_line(entry: &Entry, state: &State) -> String {
+    event_line(entry, state).unwrap_or_else(|| entry.event.kind().to_owned()).replace(['\u{200b}', '\\'], "")
+}
+
+fn event_line(entry: &Entry, state: &State) -> Option<String> {
+    let name = |step: &str| {
+        let name = state.step(step).map_or(step, |step| step.definition.name.as_str());
+        format!("**{}**", plain(name))
+    };
+    Some(match &entry.event {
+        Event::RunCreated(created) => {
+            format!("{} gave /{}", plain(&created.requester.name), plain(&created.command.name))
+        }
+        Event::StepStarted { step, attempt: 1, .. } => format!("▶ {}", name(step)),
+        Event::StepStarted { step, attempt, .. } => format!("▶ {} (attempt {attempt})", name(step)),
+        Event::StepSucceeded { step, summary, .. } if summary.is_empty() => format!("✅ {}", name(step)),
+        Event::StepSucceeded { step, summary, .. } => format!("✅ {}: {}", name(step), plain(summary)),
+        Event::StepFailed { step, message, kind, .. } => {
+            let how = match kind {
+                FailureKind::Failed => "failed",
+                FailureKind::TimedOut => "took too long",
+                FailureKind::Refused => "was refused",
+                FailureKind::Cancelled => "was stopped",
+            };
+            format!("❌ {} {how}: {}", name(step), plain(message))
+        }
+        Event::StepInterrupted { step, .. } => {
+            format!("🔌 I was gone while {} was under way; finding out what became of it", name(step))
+        }
+        Event::StepNotDone { step, .. } => format!("↩ {} had not taken effect; it is done again", name(step)),
+        Event::StepUnknown { step, reason, .. } => {
+            format!("❔ nobody can tell whether {} happened: {}", name(step), plain(reason))
+        }
+        Event::StepSkipped { step, reason: SkipReason::Condition } => format!("⏭ {} is not needed", name(step)),
+        Event::StepSkipped { step, reason: SkipReason::Person { by, reason } } => {
+            format!("⏭ {} skipped {}: {}", plain(&by.name), name(step), plain(reason))
+        }
+        Event::ApprovalAsked(asked) => format!(
+            "🔔 approval is asked for; it expires at {}. Plan {}",
+            asked.expires_at.format("%H:%M:%S"),
+            asked.plan_hash.get(..12).unwrap_or_default()
+        ),
+        Event::ApprovalGiven { by, .. } => format!("👍 {} approved", plain(&by.name)),
+        Event::ApprovalDenied { by, reason, .. } => format!("👎 {} denied: {}", plain(&by.name), plain(reason)),
+        Event::ApprovalWithdrawn { by, .. } => format!("{} took the approval back", plain(&by.name)),
+        Event::ApprovalExpired { .. } => "⌛ the approval expired".to_owned(),
+        Event::ApprovalVoided { reason, .. } => format!("the approval is void: {}", plain(reason)),
+        Event::ApprovalRenewed { by } => format!("{} has it asked again", plain(&by.name)),
+        Event::QuestionAsked { question, .. } => format!("❓ {}", plain(question)),
+        Event::QuestionAnswered { step, choice, by, reason } => {
+            let why = reason.as_deref().map(|reason| format!(" ({})", plain(reason))).unwrap_or_default();
+            format!("{} answered for {}: {}{why}", plain(&by.name), name(step), choice_label(choice))
+        }
+        Event::CancelAsked { by, reason } => {
+            let why = reason.as_deref().map(|reason| format!(": {}", plain(reason))).unwrap_or_default();
+            format!("🛑 {} stopped it{why}", plain(&by.name))
+        }
+        Event::UndoStarted { step, .. } => format!("↩ taking back {}", name(step)),
+        Event::UndoSucceeded { step, .. } => format!("↩ {} is taken back", name(step)),
+        Event::UndoFailed { step, message, .. } => {
+            format!("❌ {} could not be taken back: {}", name(step), plain(message))
+        }
+        Event::Recovered => "🟢 recovery is verified".to_owned(),
+        Event::Finished { outcome, message } if message.is_empty() => format!("🏁 {outcome}"),
+        Event::Finished { outcome, message } => format!("🏁 {outcome}: {}", plain(message)),
+    })
+}
+
+// ---- the card ----------------------------------------------------------------------------------------------------------
+
+pub fn expired() -> String {
+    "It expired. Nothing has happened; trading stays halted.".to_owned()
+}
+
+/// What stands behind a step's name.
+pub fn step_detail(step: &StepState, doing: Option<&str>) -> String {
+    let detail = match (&step.undo, &step.status) {
+        (Undo::Done { .. }, _) => "taken back".to_owned(),
+        (Undo::Running { .. }, _) => "being taken back".to_owned(),
+        (Undo::Failed { message, .. }, _) => format!("could not be taken back: {message}"),
+        (_, Status::Running) => doing.unwrap_or_default().to_owned(),
+        (_, Status::Interrupted) => "I was gone; finding out what became of it".to_owned(),
+        (_, Status::Again) => "to be done again".to_owned(),
+        (_, Status::Failed { message, .. }) => message.clone(),
+        (_, Status::Unknown { reason }) => format!("nobody can tell whether it happened: {reason}"),
+        (_, Status::Succeeded) => step.summary.clone(),
+        (_, Status::Skipped(SkipReason::Condition)) => "not needed".to_owned(),
+        (_, Status::Skipped(SkipReason::Person { by, reason })) => format!("skipped by {}: {reason}", by.name),
+        (_, Status::Pending) => String::new(),
+    };
+    if step.attempts > 1 && !detail.is_empty() { format!("{detail} (attempt {})", step.attempts) } else { detail }
+}
+
+pub fn headline(overall: view::Overall) -> String {
+    match overall {
+        view::Overall::Running => "Under way".to_owned(),
+        view::Overall::WaitingForApproval => "Waiting for approval".to_owned(),
+        view::Overall::WaitingForAnswer => "Needs a decision".to_owned(),
+        view::Overall::Undoing => "Taking back what was done".to_owned(),
+        view::Overall::Finished(outcome) => match outcome {
+            Outcome::Succeeded => "Done",
+            Outcome::SucceededWithSkips => "Done, but not everything went well",
+            Outcome::Failed => "Failed",
+            Outcome::RolledBack => "Failed; what was done is taken back",
+            Outcome::Stuck => "Stuck: a person must look",
+            Outcome::Aborted => "Stopped",
+            Outcome::Refused => "Refused",
+        }
+        .to_owned(),
+    }
+}
+
+pub fn rto(clock: &view::RtoClock) -> String {
+    let objective = duration(clock.objective);
+    match (clock.stopped, clock.objective.checked_sub(clock.used)) {
+        (true, Some(_)) => format!("recovered in {} of {objective}", duration(clock.used)),
+        (true, None) => format!("recovered in {}, over the objective of {objective}", duration(clock.used)),
+        (false, Some(left)) => format!("{} left of {objective}", minutes(left)),
+        (false, None) => format!("⚠ missed by {}", duration(clock.used.saturating_sub(clock.objective))),
+    }
+}
+
+pub fn approval(approval: &view::Approval) -> Option<String> {
+    match approval {
+        view::Approval::None => None,
+        view::Approval::Open { roles, cost, expires_in, yes, quorum, confirm } => {
+            let mut text = cost.as_deref().map(plain).unwrap_or_default();
+            if !text.is_empty() {
+                text.push('\n');
+            }
+            let typed = if *confirm { ", and type the name that the form asks for" } else { "" };
+            text.push_str(&format!(
+                "{} may approve{typed}; not the one who asked. Expires in {}.",
+                roles.join(" or "),
+                minutes(*expires_in)
+            ));
+            if *quorum > 1 {
+                text.push_str(&format!(" {} of {quorum} so far.", yes.len()));
+            }
+            Some(text)
+        }
+        view::Approval::Given { by, waited } => Some(format!("{} approved after {}.", list(by), duration(*waited))),
+        view::Approval::Lapsed { why } => Some(format!("{} Press Ask again.", plain(why))),
+        view::Approval::Denied { by, reason } => Some(format!("{} denied: {}", plain(by), plain(reason))),
+    }
+}
+
+pub fn footer(requester: &str, run: &str, took: Duration) -> String {
+    format!("asked by {} · run {run} · {}", cut(requester, 80), duration(took))
+}
+
+/// What happened and what to do now; empty while the run goes on.
+pub fn ending(state: &State) -> Vec<String> {
+    let Some(finished) = &state.finished else { return Vec::new() };
+    let mut text = Vec::new();
+    if !finished.message.is_empty() {
+        text.push(format!("{}.", plain(finished.message.trim_end_matches('.'))));
+    }
+    let why = state.steps.iter().find(|step| matches!(step.status, Status::Failed { .. } | Status::Unknown { .. }));
+    if let (false, Some(why)) = (finished.outcome.is_success(), why.and_then(|step| step.definition.why.as_deref())) {
+        text.push(plain(why));
+    }
+    if let Some(loss) = loss(state) {
+        text.push(loss);
+    }
+    if let Some(swap) = view::swap(state) {
+        text.extend(kept(swap));
+    }
+    let restores = state.created.command.steps.iter().any(|step| {
+        use crate::runbook::action::{Action, Postgres};
+        matches!(step.action, Action::Postgres(Postgres::Swap { .. }))
+    });
+    if restores {
+        let swap_begun = state.steps.iter().any(|step| step.definition.point_of_no_return && step.attempts > 0);
+        if view::swap(state).is_none() && !swap_begun {
+            text.push("The live database is as it was before.".to_owned());
+        }
+        let halted = state.steps.iter().any(|step| step.definition.id.starts_with("halt.") && step.attempts > 0);
+        if halted {
+            text.push("Trading stays halted. Resuming it is a person's decision.".to_owned());
+        }
+    }
+    if finished.outcome == Outcome::Stuck {
+        text.push(
+            "Nothing more is done by itself. Look at the step that failed, and at the log in the thread.".to_owned(),
+        );
+    }
+    text
+}
+
+fn loss(state: &State) -> Option<String> {
+    let (seconds, rows, how) = view::loss(state)?;
+    let time = seconds.map(|seconds| duration(Duration::from_secs_f64(seconds.clamp(0.0, 1e9))));
+    let rows = rows.map(|rows| format!("{} rows", count(rows)));
+    Some(match (time, rows) {
+        (Some(time), Some(rows)) => format!("Data lost: {time} ({rows})."),
+        (Some(one), None) | (None, Some(one)) => format!("Data lost: {one}."),
+        (None, None) => {
+            format!("Data lost: unknown{}.", how.map(|how| format!(" ({})", plain(&how))).unwrap_or_default())
+        }
+    })
+}
+
+fn kept(swap: &Map<String, Value>) -> Vec<String> {
+    let text = |name: &str| swap.get(name).and_then(Value::as_str).map(plain);
+    let Some(kept) = text("kept").filter(|kept| !kept.is_empty()) else { return Vec::new() };
+    let size =
+        swap.get("kept_size").and_then(Value::as_u64).map(|size| format!(" ({})", bytes(size))).unwrap_or_default();
+    let mut lines = vec![format!("The damaged data is kept as {kept}{size}.")];
+    if let Some(hint) = text("drop_hint") {
+        lines.push(format!("To drop it later: {hint}"));
+    }
+    lines
+}
+
+/// The whole plan for who asks to see it.
+pub fn plan(state: &State) -> String {
+    let Some(asked) = state.approval.asked() else { return approval_not_open(state.approval.name()) };
+    let steps: Vec<_> = asked.plan.iter().map(|line| format!("• {}", plain(line))).collect();
+    let cost = asked.cost.as_deref().map(|cost| format!("{}\n", plain(cost))).unwrap_or_default();
+    let hash = asked.plan_hash.get(..12).unwrap_or_default();
+    cut(&format!("{cost}After the approval:\n{}\nPlan {hash}", steps.join("\n")), 1900)
+}
+
+// ---- completion --------------------------------------------------------------------------------------------------------
+
+/// A backup as completion shows it: at most 100 characters, most important first.
+pub fn backup_choice(backup: &Map<String, Value>) -> String {
+    let mut parts = Vec::new();
+    if let Some(age) = backup.get("age").or_else(|| backup.get("age_seconds")).and_then(Value::as_f64) {
+        parts.push(format!("{} old", duration(Duration::from_secs_f64(age.clamp(0.0, 1e9)))));
+    }
+    if let Some(size) = backup.get("size").and_then(Value::as_u64) {
+        parts.push(bytes(size));
+    }
+    if let Some(integrity) = backup.get("integrity").and_then(Value::as_str) {
+        parts.push(integrity.to_owned());
+    }
+    let flags = backup.get("flags").or_else(|| backup.get("warnings")).and_then(Value::as_array);
+    if flags.is_some_and(|flags| !flags.is_empty()) {
+        parts.push("⚠ flagged".to_owned());
+    }
+    if let Some(loss) = backup.get("loss_seconds").and_then(Value::as_f64) {
+        parts.push(format!("loses {}", duration(Duration::from_secs_f64(loss.clamp(0.0, 1e9)))));
+    }
+    let file = backup.get("file").and_then(Value::as_str).unwrap_or_default();
+    parts.push(file.to_owned());
+    cut(&parts.join(" · "), 100)
+}
+
+// ---- the report of a play ----------------------------------------------------------------------------------------------
+
+/// What and how much, for the end of a play.
+pub fn report(state: &State) -> Vec<(String, String)> {
+    let mut lines = Vec::new();
+    let Some(finished) = &state.finished else { return lines };
+    lines.push(("Outcome".to_owned(), finished.outcome.to_string()));
+    let verified = state.recovered_at.map(|at| duration(elapsed(state.created_at, at)));
+    lines.push(("Command to verified recovery".to_owned(), verified.unwrap_or_else(|| "not recovered".to_owned())));
+    if let crate::run::state::ApprovalState::Given { asked_at, given_at, .. } = &state.approval {
+        lines.push(("Of that, until approved".to_owned(), duration(elapsed(*asked_at, *given_at))));
+    }
+    if let Some(scenario) = &state.created.scenario {
+        lines.push(("Recovery Time Objective".to_owned(), duration(scenario.rto.0)));
+    }
+    if let Some(swap) = view::swap(state) {
+        if let Some(interrupted) = swap.get("interrupted_ms").and_then(Value::as_u64) {
+            lines.push(("Database out of reach".to_owned(), format!("{interrupted} ms")));
+        }
+        if let Some(kept) = swap.get("kept").and_then(Value::as_str) {
+            lines.push(("Damaged data kept as".to_owned(), kept.to_owned()));
+        }
+    }
+    if let Some(loss) = loss(state) {
+        lines.push(("Data lost".to_owned(), loss.trim_start_matches("Data lost: ").trim_end_matches('.').to_owned()));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_read_well() {
+        let shown: Vec<_> = [0, 400, 9_900, 59_000, 60_000, 460_000, 7_500_000, 90_000_000]
+            .map(|ms| duration(Duration::from_millis(ms)))
+            .into();
+        assert_eq!(shown, ["0 s", "0.4 s", "9.9 s", "59 s", "1 min", "7 min 40 s", "2 h 5 min", "1 d 1 h"]);
+        assert_eq!([count(0), count(999), count(1_000), count(-200_000)], ["0", "999", "1,000", "-200,000"]);
+        assert_eq!([bytes(1), bytes(20_100_000)], ["1 B", "20.1 MB"]);
+    }
+
+    #[test]
+    fn nothing_from_outside_mentions_or_marks_up() {
+        let text = plain("@everyone <@&1> `x` **b** [a](http://x) \u{202e}evil\u{0} \n> quote");
+        assert!(!text.contains("@e") && !text.contains("<@") && !text.contains('`') && !text.contains('\u{202e}'));
+        assert!(!text.contains("**") && !text.contains("](") && !text.contains('\n') && !text.contains('\0'));
+        assert!(!code("```\n@here").contains("```"));
+    }
+}

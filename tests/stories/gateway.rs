@@ -1,0 +1,218 @@
+//! The rehearsal's gateway, spoken to by hand: what it does with clients that break the rules.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a story that cannot go on has failed")]
+
+use std::time::Duration;
+
+use drbot::{
+    clock::Clock,
+    rehearsal::{Rehearsal, Settings, world},
+};
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A websocket with just enough of RFC 6455: text frames out, text and close frames in.
+struct Wire(TcpStream);
+
+#[derive(Debug, PartialEq)]
+enum Frame {
+    Text(Value),
+    Close(u16),
+}
+
+impl Wire {
+    async fn open(rehearsal: &Rehearsal, query: &str) -> Self {
+        let mut stream = TcpStream::connect(rehearsal.address()).await.unwrap();
+        let request = format!(
+            "GET /?{query} HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+            rehearsal.address()
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await.unwrap());
+        }
+        assert!(head.starts_with(b"HTTP/1.1 101"), "{}", String::from_utf8_lossy(&head));
+        Self(stream)
+    }
+
+    async fn send(&mut self, text: &str) {
+        // A mask of zeros is a mask.
+        let mut frame = vec![0x81, 0x80 | 126];
+        frame.extend(u16::try_from(text.len()).unwrap().to_be_bytes());
+        frame.extend([0; 4]);
+        frame.extend(text.as_bytes());
+        self.0.write_all(&frame).await.unwrap();
+    }
+
+    async fn says(&mut self, op: u64, data: Value) {
+        self.send(&json!({"op": op, "d": data}).to_string()).await;
+    }
+
+    async fn hears(&mut self) -> Frame {
+        Clock::system().timeout(PATIENCE, self.read()).await.expect("the gateway is silent")
+    }
+
+    async fn read(&mut self) -> Frame {
+        let kind = self.0.read_u8().await.unwrap() & 0x0f;
+        let length = match self.0.read_u8().await.unwrap() {
+            126 => u64::from(self.0.read_u16().await.unwrap()),
+            127 => self.0.read_u64().await.unwrap(),
+            short => u64::from(short),
+        };
+        let mut payload = vec![0; usize::try_from(length).unwrap()];
+        self.0.read_exact(&mut payload).await.unwrap();
+        match kind {
+            1 => Frame::Text(serde_json::from_slice(&payload).unwrap()),
+            8 => Frame::Close(u16::from_be_bytes([payload[0], payload[1]])),
+            other => panic!("a frame of kind {other}"),
+        }
+    }
+
+    async fn hears_text(&mut self) -> Value {
+        match self.hears().await {
+            Frame::Text(value) => value,
+            Frame::Close(code) => panic!("closed with {code}"),
+        }
+    }
+
+    async fn hears_event(&mut self, name: &str) -> Value {
+        loop {
+            let frame = self.hears_text().await;
+            if frame["t"] == name {
+                return frame;
+            }
+        }
+    }
+
+    /// HELLO, IDENTIFY, READY; returns the session.
+    async fn identifies(&mut self) -> String {
+        let hello = self.hears_text().await;
+        assert_eq!((&hello["op"], &hello["d"]["heartbeat_interval"]), (&json!(10), &json!(41250)));
+        self.says(2, identity(world::TOKEN)).await;
+        let ready = self.hears_event("READY").await;
+        assert_eq!(ready["s"], 1);
+        let guild = self.hears_event("GUILD_CREATE").await;
+        assert_eq!((&guild["s"], &guild["d"]["id"]), (&json!(2), &json!(world::GUILD.to_string())));
+        ready["d"]["session_id"].as_str().unwrap().to_owned()
+    }
+}
+
+fn identity(token: &str) -> Value {
+    json!({"token": token, "intents": 513, "properties": {"os": "", "browser": "", "device": ""}, "shard": [0, 1]})
+}
+
+async fn rehearsal() -> Rehearsal {
+    Rehearsal::start(Settings::strict(Clock::system())).await.unwrap()
+}
+
+async fn closes(query: &str, first: &str) -> u16 {
+    let rehearsal = rehearsal().await;
+    let mut wire = Wire::open(&rehearsal, query).await;
+    wire.send(first).await;
+    let code = loop {
+        if let Frame::Close(code) = wire.hears().await {
+            break code;
+        }
+    };
+    drop(wire);
+    rehearsal.shutdown().await;
+    code
+}
+
+#[tokio::test]
+async fn rule_breakers_get_discords_close_codes() {
+    let identify = |identity: Value| json!({"op": 2, "d": identity}).to_string();
+    assert_eq!(closes("v=10", &identify(identity("guess"))).await, 4004);
+    assert_eq!(closes("v=10", "not json").await, 4002);
+    assert_eq!(closes("v=10", r#"{"op": 8, "d": {}}"#).await, 4003);
+    assert_eq!(closes("v=10", r#"{"op": 77, "d": {}}"#).await, 4001);
+    assert_eq!(closes("v=6", "{}").await, 4012);
+    let mut shard = identity(world::TOKEN);
+    shard["shard"] = json!([1, 1]);
+    assert_eq!(closes("v=10", &identify(shard)).await, 4010);
+    let mut intents = identity(world::TOKEN);
+    intents["intents"] = json!(1_u64 << 40);
+    assert_eq!(closes("v=10", &identify(intents)).await, 4013);
+}
+
+#[tokio::test]
+async fn a_second_identify_and_a_flood_are_closed() {
+    let rehearsal = rehearsal().await;
+    let mut wire = Wire::open(&rehearsal, "v=10&encoding=json&compress=zlib-stream").await;
+    wire.identifies().await;
+    wire.says(2, identity(world::TOKEN)).await;
+    assert_eq!(wire.hears().await, Frame::Close(4005));
+
+    let mut wire = Wire::open(&rehearsal, "v=10").await;
+    wire.hears_text().await;
+    for beat in 0..120 {
+        wire.says(1, json!(beat)).await;
+        assert_eq!(wire.hears_text().await["op"], 11);
+    }
+    wire.says(1, Value::Null).await;
+    assert_eq!(wire.hears().await, Frame::Close(4008));
+    drop(wire);
+    rehearsal.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_client_without_a_heartbeat_is_closed() {
+    let settings = Settings { heartbeat: Duration::from_millis(40), ..Settings::strict(Clock::system()) };
+    let rehearsal = Rehearsal::start(settings).await.unwrap();
+    let mut wire = Wire::open(&rehearsal, "v=10").await;
+    assert_eq!(wire.hears_text().await["d"]["heartbeat_interval"], 40);
+    assert_eq!(wire.hears().await, Frame::Close(4009));
+    drop(wire);
+    rehearsal.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_session_is_resumed_where_it_was_and_a_stranger_is_not() {
+    let rehearsal = rehearsal().await;
+    let mut wire = Wire::open(&rehearsal, "v=10").await;
+    let session = wire.identifies().await;
+    drop(wire);
+    let say = format!("{}/rehearsal/api/say", rehearsal.api_url());
+    let body = json!({"person": "Gil", "channel": "ops", "content": "missed"});
+    reqwest::Client::new().post(say).json(&body).send().await.unwrap();
+
+    let mut wire = Wire::open(&rehearsal, "v=10").await;
+    wire.hears_text().await;
+    wire.says(6, json!({"token": world::TOKEN, "session_id": "another", "seq": 2})).await;
+    let refused = wire.hears_text().await;
+    assert_eq!((&refused["op"], &refused["d"]), (&json!(9), &json!(false)));
+    wire.says(6, json!({"token": world::TOKEN, "session_id": session, "seq": 2})).await;
+    let missed = wire.hears_event("MESSAGE_CREATE").await;
+    assert_eq!(missed["s"], 3);
+    // Other people's words need the message content intent.
+    assert_eq!(missed["d"]["content"], "");
+    assert_eq!(wire.hears_event("RESUMED").await["s"], 4);
+
+    let mut wire = Wire::open(&rehearsal, "v=10").await;
+    wire.hears_text().await;
+    wire.says(6, json!({"token": world::TOKEN, "session_id": session, "seq": 99})).await;
+    assert_eq!(wire.hears().await, Frame::Close(4007));
+    drop(wire);
+    rehearsal.shutdown().await;
+}
+
+#[tokio::test]
+async fn members_are_asked_for_with_a_nonce() {
+    let rehearsal = rehearsal().await;
+    let mut wire = Wire::open(&rehearsal, "v=10").await;
+    wire.identifies().await;
+    let ids = [world::BOT_USER.to_string(), "1".to_owned()];
+    wire.says(8, json!({"guild_id": world::GUILD.to_string(), "user_ids": ids, "limit": 0, "nonce": "probe"})).await;
+    let chunk = wire.hears_event("GUILD_MEMBERS_CHUNK").await["d"].take();
+    assert_eq!((&chunk["nonce"], &chunk["not_found"]), (&json!("probe"), &json!(["1"])));
+    assert_eq!(chunk["members"][0]["user"]["id"], world::BOT_USER.to_string());
+    drop(wire);
+    rehearsal.shutdown().await;
+}

@@ -1,0 +1,140 @@
+//! The real program, as a process: `drbot serve` against a stage, killed and started again as the story wants.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+};
+
+use drbot::{ids::RunId, run::event::Entry, run::state::State, store::Store};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use tokio::process::{Child, Command};
+
+use super::{range::Range, stage::Stage, until};
+
+/// The bot of a story: its folder of data outlives its processes.
+pub struct Bot {
+    pub data: PathBuf,
+    variables: Vec<(String, String)>,
+    process: Option<Child>,
+    _folder: tempfile::TempDir,
+}
+
+impl Bot {
+    /// A bot for this stage and this range; not started yet.
+    pub fn new(stage: &Stage, range: &Range) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut variables = range.variables();
+        variables.extend([
+            ("DISCORD_TOKEN".to_owned(), drbot::rehearsal::world::TOKEN.to_owned()),
+            ("DISCORD_API_URL".to_owned(), stage.url()),
+            ("DRBOT_DATA".to_owned(), folder.path().join("data").display().to_string()),
+            ("DRBOT_CONFIG".to_owned(), env!("CARGO_MANIFEST_DIR").to_owned()),
+            ("PATH".to_owned(), std::env::var("PATH").unwrap()),
+            ("HOME".to_owned(), std::env::var("HOME").unwrap_or_default()),
+        ]);
+        Self { data: folder.path().join("data"), variables, process: None, _folder: folder }
+    }
+
+    /// Sets a variable for the next start.
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.set(name, value);
+        self
+    }
+
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.variables.retain(|(there, _)| there != name);
+        self.variables.push((name.to_owned(), value.to_owned()));
+    }
+
+    pub fn unset(&mut self, name: &str) {
+        self.variables.retain(|(there, _)| there != name);
+    }
+
+    pub fn start(&mut self) {
+        let log = std::fs::File::options().create(true).append(true).open(self.log_file()).unwrap();
+        let child = Command::new(env!("CARGO_BIN_EXE_drbot"))
+            .arg("serve")
+            .env_clear()
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
+            .current_dir(self._folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        self.process = Some(child);
+    }
+
+    /// As the kernel would when memory is short: no goodbye.
+    pub async fn kill(&mut self) {
+        self.process.as_mut().unwrap().kill().await.unwrap();
+        self.process = None;
+    }
+
+    pub async fn terminate(&mut self) -> std::process::ExitStatus {
+        let mut child = self.process.take().unwrap();
+        let id = i32::try_from(child.id().unwrap()).unwrap();
+        kill(Pid::from_raw(id), Signal::SIGTERM).unwrap();
+        child.wait().await.unwrap()
+    }
+
+    /// Waits until the process has ended by itself (a failpoint).
+    pub async fn dies(&mut self) {
+        let child = self.process.as_mut().unwrap();
+        tokio::time::timeout(super::LIMIT, child.wait()).await.expect("the process to die").unwrap();
+        self.process = None;
+    }
+
+    /// Whether the process has ended.
+    pub fn is_gone(&mut self) -> bool {
+        self.process.as_mut().is_none_or(|child| child.try_wait().unwrap().is_some())
+    }
+
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.log_file()).unwrap_or_default()
+    }
+
+    fn log_file(&self) -> PathBuf {
+        self._folder.path().join("drbot.log")
+    }
+
+    pub async fn store(&self) -> Store {
+        Store::open_to_read(Path::new(&self.data)).await.unwrap()
+    }
+
+    /// The journal of the newest run of a command.
+    pub async fn journal(&self, command: &str) -> Vec<Entry> {
+        let Ok(store) = Store::open_to_read(&self.data).await else { return Vec::new() };
+        let runs = store.runs(100).await.unwrap_or_default();
+        let journal = match runs.iter().find(|run| run.command == command) {
+            Some(run) => store.journal(run.id).await.unwrap_or_default(),
+            None => Vec::new(),
+        };
+        store.close().await;
+        journal
+    }
+
+    /// Waits until the newest run of a command has ended, and returns its last state.
+    pub async fn finished(&self, command: &str) -> State {
+        let state = until(&format!("/{command} to end\n{}", tail(&self.log())), async || {
+            let journal = self.journal(command).await;
+            let state = State::replay(&journal).ok()?;
+            state.finished.is_some().then_some(state)
+        })
+        .await;
+        state
+    }
+
+    pub async fn run_id(&self, command: &str) -> RunId {
+        self.journal(command).await[0].run
+    }
+}
+
+fn tail(text: &str) -> String {
+    let lines: Vec<_> = text.lines().collect();
+    lines[lines.len().saturating_sub(30)..].join("\n")
+}

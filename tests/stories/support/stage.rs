@@ -1,0 +1,150 @@
+//! The rehearsal as a stage, and the people on it.
+
+use drbot::{
+    clock::Clock,
+    rehearsal::{Rehearsal, Settings},
+};
+use serde_json::{Map, Value, json};
+
+use super::until;
+
+/// A rehearsal of the test's own.
+pub struct Stage {
+    pub rehearsal: Rehearsal,
+    http: reqwest::Client,
+}
+
+impl Stage {
+    pub async fn open() -> Self {
+        let settings = Settings { listen: ([127, 0, 0, 1], 0).into(), strict: true, ..Settings::new(Clock::system()) };
+        Self { rehearsal: Rehearsal::start(settings).await.unwrap(), http: reqwest::Client::new() }
+    }
+
+    pub fn url(&self) -> String {
+        self.rehearsal.api_url()
+    }
+
+    pub async fn get(&self, what: &str) -> Value {
+        let url = format!("{}/rehearsal/api/{what}", self.url());
+        self.http.get(url).send().await.unwrap().json().await.unwrap()
+    }
+
+    /// The answer, good or bad.
+    pub async fn post(&self, verb: &str, body: Value) -> Value {
+        let url = format!("{}/rehearsal/api/{verb}", self.url());
+        self.http.post(url).json(&body).send().await.unwrap().json().await.unwrap()
+    }
+
+    /// Waits until the bot has registered its commands.
+    pub async fn ready(&self) {
+        until("the bot to register its commands", async || {
+            let state = self.get("state").await;
+            let names: Vec<_> = state["commands"].as_array()?.iter().map(|command| command["name"].clone()).collect();
+            names.contains(&json!("restore-db")).then_some(())
+        })
+        .await;
+    }
+
+    pub fn person<'a>(&'a self, name: &'a str) -> Actor<'a> {
+        Actor { stage: self, name }
+    }
+
+    pub async fn messages(&self, channel: &str, person: &str) -> Vec<Value> {
+        self.get(&format!("messages?channel={channel}&person={person}")).await.as_array().cloned().unwrap_or_default()
+    }
+
+    /// The newest card of a command in the channel (its title begins with the command).
+    pub async fn card(&self, command: &str) -> Option<Value> {
+        let messages = self.messages("incidents", "Lena").await;
+        messages.into_iter().rev().find(|message| {
+            message["embeds"][0]["title"].as_str().is_some_and(|title| title.starts_with(&format!("/{command}")))
+        })
+    }
+
+    /// Waits until the newest card of a command shows `text`.
+    pub async fn shows(&self, command: &str, text: &str) -> Value {
+        until(&format!("the card of /{command} to show {text:?}"), async || {
+            self.card(command).await.filter(|card| card["embeds"][0].to_string().contains(text))
+        })
+        .await
+    }
+}
+
+/// Somebody who types and clicks in `#incidents`.
+pub struct Actor<'a> {
+    stage: &'a Stage,
+    name: &'a str,
+}
+
+impl Actor<'_> {
+    /// Types a command; what comes back is what the control API says.
+    pub async fn types(&self, command: &str, options: Value) -> Value {
+        let body = json!({ "person": self.name, "channel": "incidents", "command": command, "options": options });
+        self.stage.post("command", body).await
+    }
+
+    /// Types a command, and returns the text of the (ephemeral) answer once it is there.
+    pub async fn hears(&self, command: &str, options: Value) -> String {
+        let before = self.ephemeral().await.len();
+        let answer = self.types(command, options).await;
+        assert_eq!(answer["acknowledged"], json!(true), "{answer}");
+        self.next_answer(before).await
+    }
+
+    /// Clicks a button of the newest card of a command; returns the control API's answer.
+    pub async fn clicks(&self, command: &str, label: &str) -> Value {
+        let card = until(&format!("a button {label:?} on the card of /{command}"), async || {
+            self.stage.card(command).await.filter(|card| has_button(card, label))
+        })
+        .await;
+        self.clicks_on(&card, label).await
+    }
+
+    /// Clicks a button of a message, as it was shown then.
+    pub async fn clicks_on(&self, message: &Value, label: &str) -> Value {
+        let button = buttons(message).into_iter().find(|button| button["label"] == label).unwrap();
+        let click = json!({ "person": self.name, "message": message["id"], "custom_id": button["custom_id"] });
+        self.stage.post("click", click).await
+    }
+
+    /// Fills the one field of a modal in, and returns the answer's text.
+    pub async fn fills(&self, modal: &Value, text: &str) -> String {
+        let before = self.ephemeral().await.len();
+        let input = modal["components"][0]["components"][0]["custom_id"].as_str().expect("a modal with a field");
+        let mut values = Map::new();
+        values.insert(input.to_owned(), json!(text));
+        let body = json!({ "person": self.name, "modal": modal["id"], "values": values });
+        self.stage.post("submit", body).await;
+        self.next_answer(before).await
+    }
+
+    /// Clicks Approve and types the database's name.
+    pub async fn approves(&self, command: &str) -> String {
+        let answer = self.clicks(command, "Approve").await;
+        assert!(!answer["modal"].is_null(), "no form opened: {answer}");
+        self.fills(&answer["modal"], "trading_bot_prod").await
+    }
+
+    async fn ephemeral(&self) -> Vec<Value> {
+        let messages = self.stage.messages("incidents", self.name).await;
+        messages.into_iter().filter(|message| message["flags"].as_u64().unwrap_or(0) & 64 != 0).collect()
+    }
+
+    async fn next_answer(&self, before: usize) -> String {
+        until("an answer", async || {
+            let messages = self.ephemeral().await;
+            let text = messages.get(before..)?.last()?["content"].as_str()?.to_owned();
+            (!text.is_empty()).then_some(text)
+        })
+        .await
+    }
+}
+
+pub fn buttons(message: &Value) -> Vec<Value> {
+    let rows = message["components"].as_array().cloned().unwrap_or_default();
+    rows.iter().flat_map(|row| row["components"].as_array().cloned().unwrap_or_default()).collect()
+}
+
+pub fn has_button(message: &Value, label: &str) -> bool {
+    buttons(message).iter().any(|button| button["label"] == label && button["disabled"] != json!(true))
+}
