@@ -47,6 +47,15 @@ pub(super) fn tells(action: &Action, expect: Option<&str>, done: &Done) -> Optio
     }
 }
 
+/// The line that the file wants the card to show; what the action says itself where there is none, or no text comes of it.
+pub(super) fn line(says: Option<&str>, done: &Done) -> String {
+    let line = says.and_then(|says| template::eval(says, &Value::Object(done.fields.clone())).ok());
+    match line {
+        Some(Value::String(line)) if !line.is_empty() => line,
+        _ => done.summary.clone(),
+    }
+}
+
 /// What was seen, in a few words.
 fn seen(action: &Action, done: &Done) -> String {
     let fields = &done.fields;

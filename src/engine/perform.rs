@@ -183,7 +183,8 @@ impl Engine {
         outputs::judge(action, step.expect.as_deref(), &done)
             .map_err(|message| Failure::Failed { message, log: done.log.clone() })?;
         self.remember(action, &done, context).await;
-        Ok(done)
+        let summary = outputs::line(step.says.as_deref(), &done);
+        Ok(Done { summary, ..done })
     }
 
     /// The step's check, after its action.
