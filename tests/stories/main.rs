@@ -9,5 +9,6 @@ mod halt_status;
 mod kills;
 mod rehearsal;
 mod restore_db;
+mod serve;
 mod store;
 mod support;
