@@ -9,6 +9,7 @@ use std::{
     io::{Read, Seek, SeekFrom},
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
 };
 
 use serde::{Deserialize, Serialize};
@@ -67,6 +68,23 @@ pub enum Format {
     Plain,
 }
 
+/// What was proved since this process started: file → which file exactly, and its SHA-256. Only a saving of time: losing it
+/// costs another proof, and a restore reads the checksum again in any case.
+static PROVED: Mutex<BTreeMap<PathBuf, (Identity, String)>> = Mutex::new(BTreeMap::new());
+
+/// The SHA-256 of a backup that was proved already and has not been touched since.
+pub fn proved(path: &Path, identity: &Identity) -> Option<String> {
+    let proved = PROVED.lock().unwrap_or_else(PoisonError::into_inner);
+    proved.get(path).filter(|(there, _)| there == identity).map(|(_, sha256)| sha256.clone())
+}
+
+/// Remembers a proof.
+pub fn remember_proved(path: &Path, identity: &Identity, sha256: &str) {
+    let mut proved = PROVED.lock().unwrap_or_else(PoisonError::into_inner);
+    proved.retain(|path, _| path.exists());
+    proved.insert(path.to_owned(), (identity.clone(), sha256.to_owned()));
+}
+
 /// Which file exactly: another size, time or inode is another file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
@@ -88,7 +106,8 @@ pub struct BackupInfo {
     pub created_at: Timestamp,
     /// Seconds since then.
     pub age: i64,
-    /// `manifest` (can be proved), `unknown` (no manifest), or `damaged` (does not even look right).
+    /// `verified` (proved since this drbot started), `unverified` (can be proved by its manifest), `unknown` (no
+    /// manifest), or `damaged` (does not even look right).
     pub integrity: &'static str,
     /// Why it is never the default.
     pub flags: Vec<String>,
@@ -104,7 +123,7 @@ pub struct BackupInfo {
 impl BackupInfo {
     /// Whether it may be taken without being named.
     pub fn may_be_default(&self) -> bool {
-        self.manifest.is_some() && self.flags.is_empty() && self.integrity == "manifest"
+        self.manifest.is_some() && self.flags.is_empty() && self.integrity != "damaged"
     }
 }
 
@@ -158,7 +177,12 @@ fn info(target: &PostgresTarget, path: PathBuf, file: String, meta: &std::fs::Me
     };
     let modified = Timestamp::from_timestamp(meta.mtime(), 0).unwrap_or(now);
     let created_at = manifest.as_ref().map_or(modified, |manifest| manifest.created_at);
-    let mut integrity = if manifest.is_some() { "manifest" } else { "unknown" };
+    let identity = identity(meta);
+    let mut integrity = match (&manifest, proved(&path, &identity)) {
+        (None, _) => "unknown",
+        (Some(_), Some(_)) => "verified",
+        (Some(_), None) => "unverified",
+    };
     let (format, looks) = look(&path, meta.len());
     if let Err(problem) = looks {
         integrity = "damaged";
@@ -179,7 +203,7 @@ fn info(target: &PostgresTarget, path: PathBuf, file: String, meta: &std::fs::Me
         flags.push("it has no manifest, so nothing proves that it is whole".to_owned());
     }
     BackupInfo {
-        identity: identity(meta),
+        identity,
         age: (now - created_at).num_seconds().max(0),
         path,
         file,

@@ -122,6 +122,9 @@ async fn newest<'a>(
 /// Reads all of it: checksum, stability, and for a custom dump every block of it by `pg_restore`. Returns its SHA-256.
 async fn prove(engine: &docker::Engine, context: &Context, backup: &BackupInfo) -> Result<String, Failure> {
     let refused = |why: String| Failure::refused(format!("{}: {why}", backup.file));
+    if let Some(sha256) = backup::proved(&backup.path, &backup.identity).filter(|_| backup.manifest.is_some()) {
+        return Ok(sha256);
+    }
     let sha256 = checksum(context, &backup.path, backup.size).await?;
     let settled = std::fs::symlink_metadata(&backup.path).map_err(|error| refused(format!("it is gone: {error}")))?;
     if backup::identity(&settled) != backup.identity {
@@ -159,6 +162,7 @@ async fn prove(engine: &docker::Engine, context: &Context, backup: &BackupInfo) 
             return Err(refused(format!("pg_restore cannot read it to its end: {}", output.tail())));
         }
     }
+    backup::remember_proved(&backup.path, &backup.identity, &sha256);
     Ok(sha256)
 }
 
