@@ -180,17 +180,18 @@ impl Engine {
             Action::Ask(_) | Action::Call(_) => return Err(Failure::refused("this is no action of its own")),
             action => self.0.actions.perform(action, context).await?,
         };
-        outputs::judge(action, step.expect.as_deref(), &done.fields)
+        outputs::judge(action, step.expect.as_deref(), &done)
             .map_err(|message| Failure::Failed { message, log: done.log.clone() })?;
         self.remember(action, &done, context).await;
-        Ok(done)
+        let summary = outputs::line(step.says.as_deref(), &done);
+        Ok(Done { summary, ..done })
     }
 
     /// The step's check, after its action.
     async fn verify(&self, check: Option<&Check>, context: &Context) -> Result<(), Failure> {
         let Some(check) = check else { return Ok(()) };
         let done = self.0.actions.perform(&check.action, context).await?;
-        outputs::judge(&check.action, check.expect.as_deref(), &done.fields)
+        outputs::judge(&check.action, check.expect.as_deref(), &done)
             .map_err(|message| Failure::failed(format!("its effect is not there: {message}")))
     }
 
@@ -214,7 +215,11 @@ impl Engine {
                 Some(Ok(done)) => {
                     in_a_row += 1;
                     if in_a_row >= wait.times {
-                        return Ok(Done { summary: format!("{in_a_row} times in a row: {}", done.summary), ..done });
+                        let summary = match in_a_row {
+                            1 => done.summary.clone(),
+                            times => format!("{times} times in a row: {}", done.summary),
+                        };
+                        return Ok(Done { summary, ..done });
                     }
                     done.summary
                 }

@@ -194,6 +194,11 @@ fn info(target: &PostgresTarget, path: PathBuf, file: String, meta: &std::fs::Me
     }
 }
 
+/// Seconds as people read them.
+pub fn length(seconds: i64) -> crate::runbook::span::Span {
+    crate::runbook::span::Span::from_secs(seconds.max(0).unsigned_abs())
+}
+
 pub fn identity(meta: &std::fs::Metadata) -> Identity {
     Identity {
         size: meta.len(),
@@ -302,7 +307,7 @@ pub async fn perform(context: &Context) -> Result<Done, Failure> {
     let backups = list_off_thread(context).await?;
     let default = backups.iter().find(|backup| backup.may_be_default());
     let summary = match default {
-        Some(backup) => format!("the newest good one is {} s old: {}", backup.age, backup.file),
+        Some(backup) => format!("the newest good one is {} old: {}", length(backup.age), backup.file),
         None if backups.is_empty() => "there are none".to_owned(),
         None => "none that may be trusted".to_owned(),
     };

@@ -5,7 +5,10 @@
 use std::time::Duration;
 
 use bollard::{
-    models::{ContainerCreateBody, ContainerInspectResponse, EndpointSettings, MountPoint, NetworkingConfig},
+    models::{
+        ContainerCreateBody, ContainerInspectResponse, EndpointSettings, MountPoint, NetworkingConfig,
+        VolumeCreateRequest,
+    },
     query_parameters::{
         CreateContainerOptionsBuilder, RemoveContainerOptionsBuilder, RemoveVolumeOptionsBuilder, StartContainerOptions,
     },
@@ -78,6 +81,8 @@ pub async fn create(
     }
     let mut labels = config.labels.clone().unwrap_or_default();
     if !in_its_place {
+        let project = labels.get("com.docker.compose.project");
+        make_volume(engine, context, volume, project).await?;
         // Compose must not take it for its own.
         let project = labels.get("com.docker.compose.project").cloned();
         labels.retain(|label, _| !label.starts_with("com.docker.compose"));
@@ -109,6 +114,23 @@ pub async fn create(
     };
     let options = CreateContainerOptionsBuilder::default().name(name).build();
     client.create_container(Some(options), body).await.map_err(|error| engine.explain(name, &error))?;
+    Ok(())
+}
+
+/// Labelled, so that whoever cleans up knows whose it is; one that is there already stays as it is.
+async fn make_volume(
+    engine: &docker::Engine,
+    context: &Context,
+    name: &str,
+    project: Option<&String>,
+) -> Result<(), Failure> {
+    let client = engine.client(context).await?;
+    let request = VolumeCreateRequest {
+        name: Some(name.to_owned()),
+        labels: Some(tools::labels(context, "volume", project)),
+        ..VolumeCreateRequest::default()
+    };
+    client.create_volume(request).await.map_err(|error| engine.explain(name, &error))?;
     Ok(())
 }
 

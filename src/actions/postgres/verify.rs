@@ -45,7 +45,7 @@ pub async fn perform(engine: &docker::Engine, context: &Context, name: &str, dat
     let mut warnings = chosen.flags.clone();
     warnings.extend(passed_over);
     let summary = match integrity {
-        "verified" => format!("{}: whole, checksum right, {} s old", chosen.file, chosen.age),
+        "verified" => format!("{}: whole, checksum right, {} old", chosen.file, backup::length(chosen.age)),
         _ => format!("{}: readable, but its integrity is unknown (no manifest)", chosen.file),
     };
     let path = chosen.path.display().to_string();
