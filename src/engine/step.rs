@@ -19,7 +19,7 @@ use crate::{
         context::{self, Scoped},
         event::{Event, FailureKind},
         plan,
-        state::{ApprovalState, State, Status},
+        state::{ApprovalState, State},
     },
     runbook::{
         action::Action,
