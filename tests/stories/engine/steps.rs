@@ -254,6 +254,21 @@ async fn a_once_step_that_is_stopped_is_looked_at_before_anything_is_taken_back(
     bot.0.stop_run(run, &dana(), None).await.unwrap();
     bot.ends(run, Outcome::Aborted).await;
     assert_eq!(house.world.ledger(), ["undo a"], "it had happened, so it is taken back");
+
+    // The stop that ended the step does not end the look at what became of it.
+    let house = House::new([command("go", vec![once("a")])]);
+    house.world.tell("do a", [Deed::Hang]).tell("probe a", [Deed::Hold]);
+    let bot = house.start().await;
+    let run = bot.run("go").await;
+    house.world.sees("do a").await;
+    bot.0.stop_run(run, &dana(), None).await.unwrap();
+    house.world.sees("probe a").await;
+    for _ in 0..1000 {
+        tokio::task::yield_now().await;
+    }
+    house.world.let_go("probe a");
+    let state = bot.ends(run, Outcome::Aborted).await;
+    assert_eq!(state.finished.unwrap().message, "Dana stopped it", "and somebody knows that it has not happened");
 }
 
 #[tokio::test]

@@ -290,6 +290,10 @@ impl Actions for World {
                 context.cancel.cancelled().await;
                 return Probe::CannotTell("it was stopped".to_owned());
             }
+            Deed::Hold => tokio::select! {
+                () = self.held(&what) => {}
+                () = context.cancel.cancelled() => return Probe::CannotTell("it was stopped".to_owned()),
+            },
             Deed::HangDeaf => std::future::pending().await,
             Deed::Panic => panic!("a panic that the story wants"),
             Deed::Succeed(fields) if fields != json!({}) => return Probe::Happened(done(fields)),
