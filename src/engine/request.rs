@@ -192,11 +192,10 @@ impl Engine {
         let Some((name, _)) = target else { return Err("the command has no target".to_owned()) };
         let sample = self.0.store.last_sample(name, self.0.clock.now()).await.ok().flatten();
         let limit = std::time::Duration::from_secs(2);
-        let cancel = self.0.stopping.child_token();
         let context = self.background(name, limit).ok_or("the command's target is gone")?;
         let context = crate::actions::Context { sample, ..context };
         let action = Action::Postgres(Postgres::Backups {});
-        let listed = self.within(limit, &cancel, self.0.actions.perform(&action, &context)).await;
+        let listed = self.within(limit, &context.cancel, self.0.actions.perform(&action, &context)).await;
         let done = match listed {
             Some(Ok(done)) => done,
             Some(Err(failure)) => return Err(failure.to_string()),
