@@ -12,10 +12,12 @@ help:
 	@echo 'make demo-down   take the practice system away'
 	@echo 'make test        format, lints, unit, story and container tests'
 
+TARGET := $${CARGO_TARGET_DIR:-target}
+
 demo: check-machine
 	cargo build --release --bin drbot --example trading-bot
-	RANGE_BOT_BINARY=$${CARGO_TARGET_DIR:-target}/release/examples/trading-bot range/up
-	$(DEMO) $${CARGO_TARGET_DIR:-target}/release/drbot --log warn rehearse --play $(PLAY)
+	RANGE_BOT_BINARY=$(TARGET)/release/examples/trading-bot range/up
+	$(DEMO) $(TARGET)/release/drbot --log warn rehearse --play $(PLAY)
 
 demo-down:
 	range/down
@@ -33,8 +35,10 @@ lint: format
 	scripts/shell-lint
 	scripts/dependencies
 
+# The stand-in trading bot is an example target, which `cargo test` builds with the tests.
 unit:
-	range/images/build
+	cargo test --features failpoints --no-run
+	RANGE_BOT_BINARY=$(TARGET)/debug/examples/trading-bot range/images/build
 	cargo test --features failpoints
 
 bench:

@@ -14,7 +14,7 @@ use serenity::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Settings, handler, presenter};
+use super::{Settings, handler, presenter, register};
 use crate::engine::Engine;
 
 const USER_AGENT: &str = concat!("DiscordBot (drbot, ", env!("CARGO_PKG_VERSION"), ")");
@@ -63,6 +63,7 @@ async fn connect(settings: Settings, engine: Engine, stop: CancellationToken) ->
     let presenter = presenter::Presenter::new(engine.clone(), settings.edit_every);
     let Some(mut client) = build(&settings, &engine, &presenter, &stop).await? else { return Ok(()) };
     let presenting = tokio::spawn(presenter.run(client.http.clone(), stop.clone()));
+    let registering = tokio::spawn(register_anew(client.http.clone(), engine.clone()));
     let shards = client.shard_manager.clone();
     let stopping = tokio::spawn(async move {
         stop.cancelled().await;
@@ -71,10 +72,19 @@ async fn connect(settings: Settings, engine: Engine, stop: CancellationToken) ->
         shards.shutdown_all().await;
     });
     let result = client.start().await.context("the connection to Discord ended");
+    registering.abort();
     if result.is_ok() {
         stopping.await?;
     }
     result
+}
+
+/// Tells Discord of commands that were edited while it is connected.
+async fn register_anew(http: Arc<Http>, engine: Engine) {
+    let mut reconfigured = engine.reconfigured();
+    while reconfigured.changed().await.is_ok() {
+        register::commands(&http, &engine.configuration()).await;
+    }
 }
 
 /// A client that will dial the gateway it is meant to; `None` when told to stop first.

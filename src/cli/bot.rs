@@ -1,6 +1,10 @@
 //! The bot as a whole: store, engine and chat, started and stopped together.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use anyhow::{Context, Result, bail};
 use secrecy::SecretString;
@@ -10,17 +14,23 @@ use crate::{
     actions::real::RealActions,
     chat::{self, Chat},
     clock::Clock,
-    config::{load::Configuration, secrets::Secrets},
+    config::{
+        load::{COMMANDS_FOLDER, Configuration, SETTINGS_FILE},
+        secrets::Secrets,
+    },
     engine::Engine,
     store::Store,
 };
 
 /// Edits of a card are merged over this time: below one a second in a channel is what Discord takes without a wait.
 const EDIT_EVERY: Duration = Duration::from_millis(1200);
+/// How often the files are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 pub(super) struct Bot {
     pub(super) engine: Engine,
     pub(super) chat: Chat,
+    watching: tokio::task::JoinHandle<()>,
 }
 
 impl Bot {
@@ -37,12 +47,14 @@ impl Bot {
         let actions = Arc::new(RealActions::new()?);
         let engine = Engine::start(configuration, store, actions, secrets, clock).await?;
         let chat = Chat::start(chat::Settings { token, api_url, edit_every: EDIT_EVERY }, engine.clone())?;
-        Ok(Self { engine, chat })
+        let watching = tokio::spawn(watch(common.config.clone(), engine.clone()));
+        Ok(Self { engine, chat, watching })
     }
 
     /// Steps under way end or are parked; what is left to be said is said, for a moment.
     pub(super) async fn stop(self) -> Result<()> {
         tracing::info!("stopping; runs that are under way go on at the next start");
+        self.watching.abort();
         self.engine.stop().await;
         let chat = self.chat;
         let ended = tokio::task::spawn_blocking(move || chat.stop()).await.context("Discord's thread")?;
@@ -63,6 +75,49 @@ pub(super) fn configuration(common: &Common) -> Result<Configuration> {
             if problems.len() == 1 { "mistake" } else { "mistakes" }
         )
     })
+}
+
+/// Files that were edited act on the next run. A mistake in them changes nothing but the log.
+async fn watch(folder: PathBuf, engine: Engine) {
+    let mut last = fingerprint(&folder);
+    loop {
+        engine.clock().sleep(LOOK_EVERY).await;
+        let now = fingerprint(&folder);
+        if now == last {
+            continue;
+        }
+        last = now;
+        match Configuration::load(&folder) {
+            Ok(configuration) => {
+                tracing::info!(
+                    commands = configuration.commands.len(),
+                    "the configuration was edited; the next run uses it"
+                );
+                engine.reconfigure(configuration);
+            }
+            Err(problems) => {
+                for problem in &problems {
+                    tracing::error!(%problem, "a mistake in the edited configuration; the one before stays in use");
+                }
+            }
+        }
+    }
+}
+
+/// Size and time of every file of the configuration.
+fn fingerprint(folder: &Path) -> Vec<(PathBuf, u64, Option<SystemTime>)> {
+    let commands = std::fs::read_dir(folder.join(COMMANDS_FOLDER)).into_iter().flatten();
+    let commands = commands.filter_map(|entry| Some(entry.ok()?.path()));
+    let files = commands.filter(|path| path.extension().is_some_and(|end| end == "toml"));
+    let mut seen: Vec<_> = files
+        .chain([folder.join(SETTINGS_FILE)])
+        .filter_map(|path| {
+            let meta = std::fs::metadata(&path).ok()?;
+            Some((path, meta.len(), meta.modified().ok()))
+        })
+        .collect();
+    seen.sort();
+    seen
 }
 
 /// drbot must not keep its memory where a restore could replace it.

@@ -144,7 +144,8 @@ impl Engine {
         }
     }
 
-    /// Journals a sample of each target's database from time to time, so that losses can be told when it is gone.
+    /// Journals a sample of each target's database from time to time, so that losses can be told when it is gone, and
+    /// proves new backups before they are needed.
     pub(super) fn start_sampling(&self) {
         let configuration = self.configuration();
         for (name, target) in &configuration.settings.target {
@@ -155,6 +156,7 @@ impl Engine {
             self.0.tasks.spawn(async move {
                 loop {
                     engine.sample(&name, &database).await;
+                    engine.prove_newest_backup(&name, &database).await;
                     tokio::select! {
                         () = engine.0.clock.sleep(every.0.max(Duration::from_secs(1))) => {}
                         () = engine.0.stopping.cancelled() => return,

@@ -23,7 +23,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::live::Live;
@@ -61,6 +61,7 @@ struct Inner {
     owner: String,
     runs: Mutex<HashMap<RunId, Arc<Live>>>,
     changes: broadcast::Sender<RunId>,
+    reconfigured: watch::Sender<u64>,
     throttle: Throttle,
     tasks: TaskTracker,
     /// No new step begins once it fires.
@@ -98,6 +99,7 @@ impl Engine {
             owner: ids::random_token(),
             runs: Mutex::default(),
             changes,
+            reconfigured: watch::channel(0).0,
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
             halting: CancellationToken::new(),
@@ -132,6 +134,12 @@ impl Engine {
     /// Uses another configuration from the next command on; runs that are under way keep theirs.
     pub fn reconfigure(&self, configuration: Configuration) {
         *self.0.configuration.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(configuration);
+        self.0.reconfigured.send_modify(|times| *times += 1);
+    }
+
+    /// Changes each time another configuration is used.
+    pub fn reconfigured(&self) -> watch::Receiver<u64> {
+        self.0.reconfigured.subscribe()
     }
 
     pub fn store(&self) -> &Store {

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::{
-    actions::Fields,
+    actions::{Done, Fields},
     clock::Timestamp,
     runbook::{
         action::Action,
@@ -16,42 +16,54 @@ use crate::{
 ///
 /// # Errors
 /// Why it is no success, in a sentence.
-pub(super) fn judge(action: &Action, expect: Option<&str>, fields: &Fields) -> Result<(), String> {
+pub(super) fn judge(action: &Action, expect: Option<&str>, done: &Done) -> Result<(), String> {
+    let fields = &done.fields;
     if let Some(expression) = expect {
         let context = Value::Object(fields.clone());
         return match template::holds(expression, &context) {
             Ok(true) => Ok(()),
-            Ok(false) => Err(format!("expected {expression}, but {}", seen(action, fields))),
+            Ok(false) => Err(format!("{} (expected {expression})", seen(action, done))),
             Err(error) => {
-                Err(format!("expected {expression}, but it cannot be told ({error}); {}", seen(action, fields)))
+                Err(format!("expected {expression}, but it cannot be told ({error}); {}", seen(action, done)))
             }
         };
     }
     match action {
         Action::Http(_) => match fields.get("status").and_then(Value::as_u64) {
             Some(200..=299) => Ok(()),
-            _ => Err(seen(action, fields)),
+            _ => Err(seen(action, done)),
         },
-        Action::Exec(_) if fields.get("exit_code") != Some(&Value::from(0)) => Err(seen(action, fields)),
+        Action::Exec(_) if fields.get("exit_code") != Some(&Value::from(0)) => Err(seen(action, done)),
         _ => Ok(()),
     }
 }
 
 /// What a check says of an effect: there, not there, or it cannot tell. Only an expression can say that it is not there:
 /// an answer that is no success may as well mean that the one who was asked is ill.
-pub(super) fn tells(action: &Action, expect: Option<&str>, fields: &Fields) -> Option<bool> {
+pub(super) fn tells(action: &Action, expect: Option<&str>, done: &Done) -> Option<bool> {
     match expect {
-        Some(expression) => template::holds(expression, &Value::Object(fields.clone())).ok(),
-        None => judge(action, None, fields).ok().map(|()| true),
+        Some(expression) => template::holds(expression, &Value::Object(done.fields.clone())).ok(),
+        None => judge(action, None, done).ok().map(|()| true),
+    }
+}
+
+/// The line that the file wants the card to show; what the action says itself where there is none, or no text comes of it.
+pub(super) fn line(says: Option<&str>, done: &Done) -> String {
+    let line = says.and_then(|says| template::eval(says, &Value::Object(done.fields.clone())).ok());
+    match line {
+        Some(Value::String(line)) if !line.is_empty() => line,
+        _ => done.summary.clone(),
     }
 }
 
 /// What was seen, in a few words.
-fn seen(action: &Action, fields: &Fields) -> String {
+fn seen(action: &Action, done: &Done) -> String {
+    let fields = &done.fields;
     let field = |name: &str| fields.get(name).map(short).unwrap_or_else(|| "nothing".to_owned());
     match action {
         Action::Http(_) => format!("the answer was {} {}", field("status"), field("body")),
         Action::Exec(_) => format!("it ended with {} {}", field("exit_code"), field("stderr")),
+        _ if !done.summary.is_empty() => done.summary.clone(),
         _ => {
             let all: Vec<_> = fields.iter().map(|(name, value)| format!("{name} was {}", short(value))).collect();
             all.join(", ")

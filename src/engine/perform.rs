@@ -31,6 +31,8 @@ use crate::{
 const STOPPING: Duration = Duration::from_secs(15);
 /// How long a probe that is over its time may take to end by itself before it is dropped.
 const LAST_WORD: Duration = Duration::from_millis(250);
+/// The limit of proving a backup while nothing runs.
+const PROOF: Duration = Duration::from_secs(300);
 /// The limit of one probe of a `wait`.
 const PROBE: Duration = Duration::from_secs(5);
 
@@ -180,17 +182,18 @@ impl Engine {
             Action::Ask(_) | Action::Call(_) => return Err(Failure::refused("this is no action of its own")),
             action => self.0.actions.perform(action, context).await?,
         };
-        outputs::judge(action, step.expect.as_deref(), &done.fields)
+        outputs::judge(action, step.expect.as_deref(), &done)
             .map_err(|message| Failure::Failed { message, log: done.log.clone() })?;
         self.remember(action, &done, context).await;
-        Ok(done)
+        let summary = outputs::line(step.says.as_deref(), &done);
+        Ok(Done { summary, ..done })
     }
 
     /// The step's check, after its action.
     async fn verify(&self, check: Option<&Check>, context: &Context) -> Result<(), Failure> {
         let Some(check) = check else { return Ok(()) };
         let done = self.0.actions.perform(&check.action, context).await?;
-        outputs::judge(&check.action, check.expect.as_deref(), &done.fields)
+        outputs::judge(&check.action, check.expect.as_deref(), &done)
             .map_err(|message| Failure::failed(format!("its effect is not there: {message}")))
     }
 
@@ -214,7 +217,11 @@ impl Engine {
                 Some(Ok(done)) => {
                     in_a_row += 1;
                     if in_a_row >= wait.times {
-                        return Ok(Done { summary: format!("{in_a_row} times in a row: {}", done.summary), ..done });
+                        let summary = match in_a_row {
+                            1 => done.summary.clone(),
+                            times => format!("{times} times in a row: {}", done.summary),
+                        };
+                        return Ok(Done { summary, ..done });
                     }
                     done.summary
                 }
@@ -324,25 +331,45 @@ impl Engine {
 
     /// Reads a target's counts now; a database that cannot be read is nothing unusual here.
     pub(super) async fn sample(&self, target: &str, database: &str) {
-        let configuration = self.configuration();
-        let Some(settings) = configuration.settings.target.get(target) else { return };
-        let cancel = self.0.stopping.child_token();
-        let context = Context {
-            labels: crate::actions::Labels { run: "sample".to_owned(), step: target.to_owned(), attempt: 1 },
-            target: Some(Arc::new(settings.clone())),
-            secrets: self.0.secrets.clone(),
-            clock: self.0.clock.clone(),
-            cancel: cancel.clone(),
-            timeout: PROBE,
-            progress: Progress::default(),
-            sample: None,
-            facts: crate::actions::Fields::new(),
-        };
+        let Some(context) = self.background(target, PROBE) else { return };
         let action = Action::Postgres(Postgres::Counts { database: database.to_owned() });
-        match self.within(PROBE, &cancel, self.0.actions.perform(&action, &context)).await {
+        match self.within(PROBE, &context.cancel, self.0.actions.perform(&action, &context)).await {
             Some(Ok(done)) => self.remember(&action, &done, &context).await,
             Some(Err(failure)) => tracing::debug!(target_name = target, %failure, "no sample of the database"),
             None => tracing::debug!(target_name = target, "no sample of the database: it does not answer"),
         }
+    }
+
+    /// Proves the newest backup before it is needed, so that at 03:00 it is known to be good, and that a bad one is heard
+    /// of by day.
+    pub(super) async fn prove_newest_backup(&self, target: &str, database: &str) {
+        let Some(context) = self.background(target, PROOF) else { return };
+        let newest = Postgres::Verify { backup: "newest-verified".to_owned(), database: database.to_owned() };
+        let action = Action::Postgres(newest);
+        match self.within(PROOF, &context.cancel, self.0.actions.perform(&action, &context)).await {
+            Some(Ok(done)) => tracing::debug!(target_name = target, backup = done.summary, "the newest backup is good"),
+            Some(Err(Failure::Refused { message })) => {
+                tracing::warn!(target_name = target, problem = message, "no backup of this target may be trusted");
+            }
+            Some(Err(failure)) => tracing::debug!(target_name = target, %failure, "the newest backup was not proved"),
+            None => tracing::debug!(target_name = target, "the newest backup was not proved in time"),
+        }
+    }
+
+    /// What an action is handed that belongs to no run: it may only read.
+    pub(super) fn background(&self, target: &str, limit: Duration) -> Option<Context> {
+        let configuration = self.configuration();
+        let settings = configuration.settings.target.get(target)?;
+        Some(Context {
+            labels: crate::actions::Labels { run: "background".to_owned(), step: target.to_owned(), attempt: 1 },
+            target: Some(Arc::new(settings.clone())),
+            secrets: self.0.secrets.clone(),
+            clock: self.0.clock.clone(),
+            cancel: self.0.stopping.child_token(),
+            timeout: limit,
+            progress: Progress::default(),
+            sample: None,
+            facts: crate::actions::Fields::new(),
+        })
     }
 }

@@ -189,23 +189,13 @@ impl Engine {
     /// Why they cannot be listed.
     pub async fn backups(&self, configuration: &Configuration, command: &Command) -> Result<Vec<Fields>, String> {
         let target = command.target.as_ref().and_then(|name| Some((name, configuration.settings.target.get(name)?)));
-        let Some((name, target)) = target else { return Err("the command has no target".to_owned()) };
+        let Some((name, _)) = target else { return Err("the command has no target".to_owned()) };
         let sample = self.0.store.last_sample(name, self.0.clock.now()).await.ok().flatten();
         let limit = std::time::Duration::from_secs(2);
-        let cancel = self.0.stopping.child_token();
-        let context = crate::actions::Context {
-            labels: crate::actions::Labels { run: "list".to_owned(), step: "backups".to_owned(), attempt: 1 },
-            target: Some(std::sync::Arc::new(target.clone())),
-            secrets: self.0.secrets.clone(),
-            clock: self.0.clock.clone(),
-            cancel: cancel.clone(),
-            timeout: limit,
-            progress: crate::actions::Progress::default(),
-            sample,
-            facts: Fields::new(),
-        };
+        let context = self.background(name, limit).ok_or("the command's target is gone")?;
+        let context = crate::actions::Context { sample, ..context };
         let action = Action::Postgres(Postgres::Backups {});
-        let listed = self.within(limit, &cancel, self.0.actions.perform(&action, &context)).await;
+        let listed = self.within(limit, &context.cancel, self.0.actions.perform(&action, &context)).await;
         let done = match listed {
             Some(Ok(done)) => done,
             Some(Err(failure)) => return Err(failure.to_string()),

@@ -134,6 +134,6 @@ impl Engine {
     async fn check(&self, state: &State, index: usize, context: &Context) -> Option<bool> {
         let check = super::step::check(state, index).ok()??;
         let done = self.0.actions.perform(&check.action, context).await.ok()?;
-        outputs::tells(&check.action, check.expect.as_deref(), &done.fields)
+        outputs::tells(&check.action, check.expect.as_deref(), &done)
     }
 }

@@ -19,7 +19,7 @@ use crate::{
         context::{self, Scoped},
         event::{Event, FailureKind},
         plan,
-        state::{ApprovalState, State, Status},
+        state::{ApprovalState, State},
     },
     runbook::{
         action::Action,
@@ -276,10 +276,9 @@ pub(super) fn check(state: &State, index: usize) -> Result<Option<Check>, templa
 
 /// The approval is void when what it is bound to is not what would be done any more.
 fn voided(state: &State, index: usize) -> Option<Event> {
-    let step = &state.steps[index];
-    let is_gate = state.gate().is_some_and(|gate| gate.definition.id == step.definition.id);
     let ApprovalState::Given { asked, .. } = &state.approval else { return None };
-    if !is_gate || step.status != Status::Pending {
+    // The gate itself, or the first that it guards when it was skipped.
+    if !state.is_gated(index) || state.gate_passed() {
         return None;
     }
     let reason = match plan::hash(state) {

@@ -56,7 +56,7 @@ impl Engine {
         context.facts = step.facts.clone();
         context.timeout = definition.timeout().0;
         let permit = access::undo(state, index);
-        let plain = Step { expect: None, check: None, ..definition.clone() };
+        let plain = Step { expect: None, says: None, check: None, ..definition.clone() };
         let cancel = context.cancel.clone();
         // Nobody stops an undo but drbot's own end.
         let work = Box::pin(self.act(&permit, &plain, &action, &context));

@@ -610,7 +610,7 @@ impl State {
 
     /// Whether a step is behind the approval: the gate itself, and whatever changes something after it (the gate may be
     /// skipped). A gate that is no step guards all of them.
-    fn is_gated(&self, index: usize) -> bool {
+    pub fn is_gated(&self, index: usize) -> bool {
         let Some(approval) = &self.created.command.approval else { return false };
         let gate = self.index(&approval.before).ok();
         gate == Some(index) || (index >= gate.unwrap_or(0) && self.steps[index].definition.effect() != Effect::Read)

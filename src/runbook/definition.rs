@@ -158,6 +158,9 @@ pub struct Step {
     /// An expression over the action's result fields.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expect: Option<String>,
+    /// An expression over the action's result fields: what the card says of the step when it succeeded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub says: Option<String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub outputs: BTreeMap<String, Output>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -22,7 +22,7 @@ const COMMAND_KEYS: [&str; 11] =
     ["summary", "scenario", "risk", "roles", "lock", "target", "options", "approval", "steps", "recovered", "next"];
 
 /// What may stand in a step beside its action.
-pub const STEP_KEYS: [&str; 14] = [
+pub const STEP_KEYS: [&str; 15] = [
     "id",
     "name",
     "why",
@@ -32,6 +32,7 @@ pub const STEP_KEYS: [&str; 14] = [
     "effect",
     "check",
     "expect",
+    "says",
     "outputs",
     "undo",
     "undo_when",
@@ -205,7 +206,7 @@ mod tests {
         );
         insta::assert_snapshot!(read(&text).1.join("\n"), @"
         c.toml:6:1: unknown key `htpp`
-            did you mean `http`? allowed: ask, call, check, docker, effect, exec, expect, host, http, id, name, notify, on_failure, outputs, parallel, point_of_no_return, postgres, retry, timeout, undo, undo_when, wait, when, why
+            did you mean `http`? allowed: ask, call, check, docker, effect, exec, expect, host, http, id, name, notify, on_failure, outputs, parallel, point_of_no_return, postgres, retry, says, timeout, undo, undo_when, wait, when, why
         c.toml:7:1: this step has no action
             one of: http, docker, postgres, host, exec, wait, ask, notify, parallel, call
         c.toml:14:1: a step has exactly one action; this one has `host` and `exec`
@@ -215,7 +216,7 @@ mod tests {
         c.toml:23:10: unknown key `nothing`
             allowed: ask, call, docker, exec, host, http, notify, parallel, postgres, wait
         c.toml:24:1: unknown key `scope`
-            allowed: ask, call, check, docker, effect, exec, expect, host, http, id, name, notify, on_failure, outputs, parallel, point_of_no_return, postgres, retry, timeout, undo, undo_when, wait, when, why
+            allowed: ask, call, check, docker, effect, exec, expect, host, http, id, name, notify, on_failure, outputs, parallel, point_of_no_return, postgres, retry, says, timeout, undo, undo_when, wait, when, why
         ");
     }
 }

@@ -89,7 +89,6 @@ async fn a_server_that_does_not_start_is_replaced_and_its_volume_is_kept() {
         "{{index .Config.Labels \"com.docker.compose.service\"}}",
         "{{json .HostConfig.PortBindings}}",
         "{{json .HostConfig.ShmSize}}",
-        "{{json .HostConfig.RestartPolicy.Name}}",
         "{{json .Config.Healthcheck}}",
         "{{json .Config.StopTimeout}}",
         "{{.Config.Image}}",

@@ -7,6 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use drbot::runbook::action::{Action, Postgres};
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -39,6 +40,19 @@ async fn good_ones(range: &Range, acting: &Acting) {
         assert_eq!(done.fields["tables"]["public.trades"], manifest(range, &name)["tables"]["public.trades"]);
         assert!(done.fields["loss_seconds"].is_number() && done.fields["loss_rows"].is_number(), "{:?}", done.fields);
         assert_eq!(done.fields["warnings"], json!([]));
+    }
+    // The list that completion shows: quick, and it knows what was proved.
+    let begin = std::time::Instant::now();
+    let list = Action::Postgres(Postgres::Backups {});
+    let listed = acting.does("backups", list).await.unwrap();
+    eprintln!("list of backups: {:?}", begin.elapsed());
+    assert_eq!(listed.fields["count"], json!(2));
+    assert!(listed.fields["age"].is_number());
+    for backup in listed.fields["backups"].as_array().unwrap() {
+        assert_eq!(backup["integrity"], json!("verified"), "{backup}");
+        assert_eq!(backup["database"], json!(DATABASE), "{backup}");
+        assert_eq!(backup["flags"], json!([]));
+        assert!(backup["loss_seconds"].is_number() && backup["age"].is_number() && backup["size"].is_number());
     }
     let newest = acting.does("verify", acting.verify("newest-verified")).await.unwrap();
     assert_eq!(newest.fields["backup"], json!(backup(range, "dump")), "of two equally new ones the faster");

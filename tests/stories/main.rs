@@ -1,14 +1,18 @@
 //! Stories: the real bot, the real serenity, real containers and a real PostgreSQL. One binary, because linking is most
 //! of what a test costs.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "clippy knows test functions, not what they call")]
+
 mod actions_docker;
 mod actions_fresh;
 mod actions_restore;
 mod actions_verify;
+mod engine;
 mod gateway;
 mod halt_status;
 mod kills;
 mod rehearsal;
 mod restore_db;
+mod serve;
 mod store;
 mod support;

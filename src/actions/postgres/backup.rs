@@ -90,8 +90,8 @@ pub struct BackupInfo {
     pub created_at: Timestamp,
     /// Seconds since then.
     pub age: i64,
-    /// `verified` (its checksum was seen to be right since drbot started), `manifest` (can be proved), `unknown` (no
-    /// manifest), or `damaged`.
+    /// `verified` (proved since this drbot started), `unverified` (can be proved by its manifest), `unknown` (no
+    /// manifest), or `damaged` (does not even look right).
     pub integrity: &'static str,
     /// The database that it says it is of.
     pub database: Option<String>,
@@ -163,7 +163,7 @@ fn info(target: &PostgresTarget, path: PathBuf, file: String, meta: &std::fs::Me
     };
     let modified = Timestamp::from_timestamp(meta.mtime(), 0).unwrap_or(now);
     let created_at = manifest.as_ref().map_or(modified, |manifest| manifest.created_at);
-    let mut integrity = if manifest.is_some() { "manifest" } else { "unknown" };
+    let mut integrity = if manifest.is_some() { "unverified" } else { "unknown" };
     let Looks { format, mut database, problem } = look(&path, meta.len());
     if let Some(problem) = problem {
         integrity = "damaged";
@@ -186,12 +186,14 @@ fn info(target: &PostgresTarget, path: PathBuf, file: String, meta: &std::fs::Me
     if let Some(database) = database.as_ref().filter(|name| **name != target.database) {
         flags.push(format!("it is of the database {database}, not {}", target.database));
     }
-    if let Some((manifest, scan)) = manifest.as_ref().zip(super::scan::remembered(&path, &identity(meta))) {
-        if manifest.sha256.eq_ignore_ascii_case(&scan.sha256) && integrity != "damaged" {
-            integrity = "verified";
-        } else if integrity != "damaged" {
+    if let Some((manifest, scan)) = manifest.as_ref().zip(super::scan::remembered(&path, &identity(meta)))
+        && integrity != "damaged"
+    {
+        if !manifest.sha256.eq_ignore_ascii_case(&scan.sha256) {
             integrity = "damaged";
             flags.push("its checksum is not the one that its manifest names".to_owned());
+        } else if scan.readable || format == Some(Format::Plain) {
+            integrity = "verified";
         }
     }
     BackupInfo {
@@ -209,6 +211,11 @@ fn info(target: &PostgresTarget, path: PathBuf, file: String, meta: &std::fs::Me
         loss_rows: None,
         manifest,
     }
+}
+
+/// Seconds as people read them.
+pub fn length(seconds: i64) -> crate::runbook::span::Span {
+    crate::runbook::span::Span::from_secs(seconds.max(0).unsigned_abs())
 }
 
 pub fn identity(meta: &std::fs::Metadata) -> Identity {
@@ -350,7 +357,7 @@ pub async fn perform(context: &Context) -> Result<Done, Failure> {
     let backups = list_off_thread(context).await?;
     let default = backups.iter().find(|backup| backup.may_be_default());
     let summary = match default {
-        Some(backup) => format!("the newest good one is {} s old: {}", backup.age, backup.file),
+        Some(backup) => format!("the newest good one is {} old: {}", length(backup.age), backup.file),
         None if backups.is_empty() => "there are none".to_owned(),
         None => "none that may be trusted".to_owned(),
     };

@@ -140,7 +140,10 @@ pub async fn perform_counts(context: &Context, database: &str) -> Result<Done, F
     let main = tables.get(&target.newest_table).copied().unwrap_or(0);
     let summary = match newest {
         Some(newest) => {
-            format!("{main} {table}, the newest {} s old", (context.clock.now() - newest).num_seconds().max(0))
+            format!(
+                "{main} {table}, the newest {} old",
+                super::backup::length((context.clock.now() - newest).num_seconds())
+            )
         }
         None => format!("{main} {table}, none of them with a time"),
     };

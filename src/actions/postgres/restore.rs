@@ -15,7 +15,7 @@ use super::{
     data, fresh,
     live::{self, Live},
     names::{self, quoted},
-    tools, verify,
+    scan, tools, verify,
 };
 use crate::actions::{Context, Done, Failure, ProgressValue, docker};
 
@@ -133,9 +133,10 @@ async fn take_back(context: &Context, server: &Server, into: &str) {
     }
 }
 
-/// Between verify and restore the file may have been replaced: what was verified, and approved, is what is restored.
+/// Between verify and restore the file may have been replaced, or a disk may have lost some of it without a trace in its
+/// times: what was verified, and approved, is what is restored. So it is read again, whatever is remembered.
 async fn still_the_same(context: &Context, backup: &BackupInfo, sha256: &str) -> Result<(), Failure> {
-    let same = sha256.is_empty() || verify::checksum(context, backup).await?.eq_ignore_ascii_case(sha256);
+    let same = sha256.is_empty() || scan::anew(context, backup).await?.sha256.eq_ignore_ascii_case(sha256);
     if same && still_there(backup).is_some() {
         return Ok(());
     }

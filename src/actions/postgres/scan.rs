@@ -81,17 +81,26 @@ pub fn remember(backup: &BackupInfo, scan: &Scan) {
 /// # Errors
 /// When it cannot be read.
 pub async fn scan(context: &Context, backup: &BackupInfo) -> Result<Scan, Failure> {
-    if let Some(scan) = remembered(&backup.path, &backup.identity) {
-        return Ok(scan);
+    match remembered(&backup.path, &backup.identity) {
+        Some(scan) => Ok(scan),
+        None => {
+            let scan = anew(context, backup).await?;
+            remember(backup, &scan);
+            Ok(scan)
+        }
     }
+}
+
+/// Reads the file, whatever is known of it.
+///
+/// # Errors
+/// When it cannot be read.
+pub async fn anew(context: &Context, backup: &BackupInfo) -> Result<Scan, Failure> {
     let (path, size, plain) = (backup.path.clone(), backup.size, backup.format == Some(Format::Plain));
     let (progress, cancel) = (context.progress.clone(), context.cancel.clone());
     let work = tokio::task::spawn_blocking(move || read(&path, size, plain, &progress, &cancel));
     match work.await {
-        Ok(Ok(Some(scan))) => {
-            remember(backup, &scan);
-            Ok(scan)
-        }
+        Ok(Ok(Some(scan))) => Ok(scan),
         Ok(Ok(None)) => Err(Failure::Cancelled),
         Ok(Err(error)) => Err(Failure::refused(format!("{} cannot be read: {error}", backup.file))),
         Err(error) => Err(Failure::failed(error.to_string())),

@@ -52,7 +52,7 @@ pub async fn perform(engine: &docker::Engine, context: &Context, name: &str, dat
     let counted = (!scan.tables.is_empty() && scan.tables.values().all(|rows| *rows >= 0)).then_some(&scan.tables);
     let tables = manifest.map(|manifest| &manifest.tables).or(counted);
     let summary = match integrity {
-        "verified" => format!("{}: whole, checksum right, {} s old", chosen.file, chosen.age),
+        "verified" => format!("{}: whole, checksum right, {} old", chosen.file, backup::length(chosen.age)),
         _ => format!("{}: readable, but its integrity is unknown (no manifest)", chosen.file),
     };
     let path = chosen.path.display().to_string();
@@ -198,14 +198,6 @@ async fn pg_restore(
 fn table_of_listing(line: &str) -> Option<String> {
     let mut words = line.split(" TABLE DATA ").nth(1)?.split(' ');
     Some(format!("{}.{}", words.next()?, words.next()?))
-}
-
-/// SHA-256 of a backup, as hex.
-///
-/// # Errors
-/// When it cannot be read.
-pub async fn checksum(context: &Context, backup: &BackupInfo) -> Result<String, Failure> {
-    Ok(scan::scan(context, backup).await?.sha256)
 }
 
 /// What restoring it would lose, against the live database where that can be read, else against the last sample.

@@ -59,6 +59,7 @@ pub fn step(id: &str, effect: Effect) -> Step {
         effect: Some(effect),
         check: None,
         expect: None,
+        says: None,
         outputs: Default::default(),
         undo: None,
         undo_when: UndoWhen::Succeeded,
@@ -438,7 +439,7 @@ impl World {
     fn approver(&mut self, tale: &mut Tale, until: Option<Timestamp>) {
         let ApprovalState::Pending { asked, yes, .. } = &tale.state.approval else { panic!("nothing is asked") };
         let round = asked.round;
-        let by = if yes.is_empty() { omar() } else { lena() };
+        let by = if yes.contains(&omar()) { lena() } else { omar() };
         match self.whim(4) {
             0 | 1 => tale.put(given(round, by)),
             2 => tale.put(denied(round, by)),

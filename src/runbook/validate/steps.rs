@@ -73,6 +73,9 @@ impl Checker<'_> {
         if let Some(expect) = &step.expect {
             self.check_expression(&place.key("expect"), expect, &result);
         }
+        if let Some(says) = &step.says {
+            self.check_expression(&place.key("says"), says, &result);
+        }
         self.check_outputs(place, step, &result);
         self.check_effect(place, step);
         self.check_undo(place, step, known);
@@ -184,6 +187,7 @@ impl Checker<'_> {
             ("effect", step.effect.is_some()),
             ("check", step.check.is_some()),
             ("expect", step.expect.is_some()),
+            ("says", step.says.is_some()),
             ("outputs", !step.outputs.is_empty()),
             ("undo", step.undo.is_some()),
             ("point_of_no_return", step.point_of_no_return),

@@ -5,7 +5,7 @@ use std::{
     process::Stdio,
 };
 
-use drbot::{ids::RunId, run::event::Entry, run::state::State, store::Store};
+use drbot::{run::event::Entry, run::state::State, store::Store};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
@@ -25,8 +25,18 @@ pub struct Bot {
 impl Bot {
     /// A bot for this stage and this range; not started yet.
     pub fn new(stage: &Stage, range: &Range) -> Self {
+        Self::with_variables(stage, range.variables())
+    }
+
+    /// A bot whose target is not there: nothing listens on its ports, and its containers do not exist.
+    pub fn alone(stage: &Stage) -> Self {
+        let nowhere = [("RANGE_PREFIX", "nowhere-"), ("RANGE_API_PORT", "9"), ("RANGE_PG_PORT", "9")];
+        let nowhere = nowhere.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        Self::with_variables(stage, nowhere.to_vec())
+    }
+
+    fn with_variables(stage: &Stage, mut variables: Vec<(String, String)>) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut variables = range.variables();
         variables.extend([
             ("DISCORD_TOKEN".to_owned(), drbot::rehearsal::world::TOKEN.to_owned()),
             ("DISCORD_API_URL".to_owned(), stage.url()),
@@ -67,12 +77,6 @@ impl Bot {
             .spawn()
             .unwrap();
         self.process = Some(child);
-    }
-
-    /// As the kernel would when memory is short: no goodbye.
-    pub async fn kill(&mut self) {
-        self.process.as_mut().unwrap().kill().await.unwrap();
-        self.process = None;
     }
 
     pub async fn terminate(&mut self) -> std::process::ExitStatus {
@@ -120,17 +124,12 @@ impl Bot {
 
     /// Waits until the newest run of a command has ended, and returns its last state.
     pub async fn finished(&self, command: &str) -> State {
-        let state = until(&format!("/{command} to end\n{}", tail(&self.log())), async || {
+        until(&format!("/{command} to end\n{}", tail(&self.log())), async || {
             let journal = self.journal(command).await;
             let state = State::replay(&journal).ok()?;
             state.finished.is_some().then_some(state)
         })
-        .await;
-        state
-    }
-
-    pub async fn run_id(&self, command: &str) -> RunId {
-        self.journal(command).await[0].run
+        .await
     }
 }
 

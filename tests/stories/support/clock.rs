@@ -58,6 +58,12 @@ impl HandClock {
 
     /// Waits until somebody sleeps for just this long, then lets that time pass.
     pub async fn pass(&self, time: Duration) {
+        self.is_slept_on(time).await;
+        self.advance(time);
+    }
+
+    /// Waits until somebody sleeps for just this long.
+    pub async fn is_slept_on(&self, time: Duration) {
         let asleep = async {
             loop {
                 let woken = self.0.sleeping.notified();
@@ -70,7 +76,6 @@ impl HandClock {
         tokio::time::timeout(super::house::LIMIT, asleep)
             .await
             .unwrap_or_else(|_| panic!("nobody sleeps for {time:?}, but for {:?}", self.asleep()));
-        self.advance(time);
     }
 
     fn sleeps(&self, time: Duration) -> bool {

@@ -28,6 +28,7 @@ pub fn step(id: &str, effect: Effect) -> Step {
         effect: Some(effect),
         check: None,
         expect: None,
+        says: None,
         outputs: Default::default(),
         undo: None,
         undo_when: UndoWhen::Succeeded,

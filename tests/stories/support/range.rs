@@ -56,6 +56,7 @@ impl Range {
             ("RANGE_LEDGER", self.ledger.display().to_string()),
             ("RANGE_TRADES", "20000".to_owned()),
             ("RANGE_BACKUP_EVERY", "0".to_owned()),
+            ("RANGE_BOT_BINARY", trading_bot()),
             ("EMERGENCY_TOKEN", "rehearsal-emergency-token".to_owned()),
             ("ADMIN_TOKEN", "rehearsal-admin-token".to_owned()),
             ("DB_PASSWORD", "rehearsal-db-password".to_owned()),
@@ -149,6 +150,12 @@ impl Drop for Range {
         }
         self.script("down", &[]);
     }
+}
+
+/// The stand-in, as `cargo test` has built it beside the program.
+fn trading_bot() -> String {
+    let program = std::path::Path::new(env!("CARGO_BIN_EXE_drbot"));
+    program.parent().unwrap().join("examples/trading-bot").display().to_string()
 }
 
 /// A port that nobody listens on at this moment.

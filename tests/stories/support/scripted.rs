@@ -77,11 +77,11 @@ impl World {
     }
 
     pub fn opaque(&self, step: &str) {
-        self.told(|told| drop(told.opaque.insert(step.to_owned())));
+        self.told(|told| told.opaque.insert(step.to_owned()));
     }
 
     pub fn let_go(&self, what: &str) {
-        self.told(|told| drop(told.let_go.insert(what.to_owned())));
+        self.told(|told| told.let_go.insert(what.to_owned()));
         self.0.changed.notify_waiters();
     }
 
@@ -91,10 +91,6 @@ impl World {
             told.freeze_in = moments;
             told.frozen = None;
         });
-    }
-
-    pub fn frozen(&self) -> Option<(Moment, String)> {
-        self.told(|told| told.frozen.clone())
     }
 
     pub fn ledger(&self) -> Vec<String> {
@@ -211,6 +207,7 @@ impl Actions for World {
     async fn prepare(&self, _: &Action, context: &Context) -> Result<Fields, Failure> {
         let step = &context.labels.step;
         let what = format!("prepare {step}");
+        let mut facts = Fields::from_iter([("seen_before".to_owned(), json!(context.labels.attempt))]);
         self.see(what.clone());
         self.moment(Moment::BeforeIntent, step).await;
         match self.next_deed(&what) {
@@ -218,21 +215,34 @@ impl Actions for World {
             Deed::Fail(message) => return Err(Failure::failed(message)),
             Deed::HangDeaf => std::future::pending().await,
             Deed::Panic => panic!("a panic that the story wants"),
+            Deed::Succeed(Value::Object(fields)) => facts.extend(fields),
             _ => {}
         }
-        Ok(Fields::from_iter([("seen_before".to_owned(), json!(context.labels.attempt))]))
+        Ok(facts)
     }
 
     async fn perform(&self, action: &Action, context: &Context) -> Result<Done, Failure> {
         let step = &context.labels.step;
         let what = format!("{} {step}", verb(action));
         self.see(what.clone());
+        if let Action::Exec(exec) = action
+            && !exec.args.is_empty()
+        {
+            self.see(format!("{what} {}", exec.args.join(" ")));
+        }
         self.moment(Moment::BeforeEffect, step).await;
         let stopped = || {
             self.see(format!("stopped {step}"));
             Err(Failure::Cancelled)
         };
         match self.next_deed(&what) {
+            // A check looks whether the effect is there.
+            Deed::Succeed(fields) if verb(action) == "check" => {
+                let there = self.told(|told| told.there.iter().any(|(_, there, _)| there == step));
+                let mut seen = done(json!({ "there": there }));
+                seen.fields.extend(fields.as_object().cloned().unwrap_or_default());
+                Ok(seen)
+            }
             Deed::Succeed(fields) => {
                 self.effect(&what, context);
                 self.moment(Moment::AfterEffect, step).await;
@@ -280,6 +290,10 @@ impl Actions for World {
                 context.cancel.cancelled().await;
                 return Probe::CannotTell("it was stopped".to_owned());
             }
+            Deed::Hold => tokio::select! {
+                () = self.held(&what) => {}
+                () = context.cancel.cancelled() => return Probe::CannotTell("it was stopped".to_owned()),
+            },
             Deed::HangDeaf => std::future::pending().await,
             Deed::Panic => panic!("a panic that the story wants"),
             Deed::Succeed(fields) if fields != json!({}) => return Probe::Happened(done(fields)),

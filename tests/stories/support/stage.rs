@@ -45,6 +45,12 @@ impl Stage {
         .await;
     }
 
+    /// Waits until a bot is at the gateway: one that was killed is away for a moment.
+    async fn connected(&self) {
+        until("a bot at the gateway", async || (self.get("state").await["connected"] == json!(true)).then_some(()))
+            .await;
+    }
+
     pub fn person<'a>(&'a self, name: &'a str) -> Actor<'a> {
         Actor { stage: self, name }
     }
@@ -79,6 +85,7 @@ pub struct Actor<'a> {
 impl Actor<'_> {
     /// Types a command; what comes back is what the control API says.
     pub async fn types(&self, command: &str, options: Value) -> Value {
+        self.stage.connected().await;
         let body = json!({ "person": self.name, "channel": "incidents", "command": command, "options": options });
         self.stage.post("command", body).await
     }
@@ -102,6 +109,7 @@ impl Actor<'_> {
 
     /// Clicks a button of a message, as it was shown then.
     pub async fn clicks_on(&self, message: &Value, label: &str) -> Value {
+        self.stage.connected().await;
         let button = buttons(message).into_iter().find(|button| button["label"] == label).unwrap();
         let click = json!({ "person": self.name, "message": message["id"], "custom_id": button["custom_id"] });
         self.stage.post("click", click).await

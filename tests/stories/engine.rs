@@ -1,0 +1,7 @@
+//! The engine at work, in a world that does as it is told.
+
+mod approval;
+mod crash;
+mod faults;
+mod limits;
+mod steps;
