@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 use super::{Context, Done, Failure, Fields, Probe};
-use crate::{clock::Timestamp, runbook::action::Docker};
+use crate::runbook::action::Docker;
 
 /// The limit of one answer of the engine.
 const ANSWER: Duration = Duration::from_secs(60);
@@ -111,7 +111,6 @@ pub async fn prepare(engine: &Engine, action: &Docker, context: &Context) -> Res
     let Some(container) = acts_on(action) else { return Ok(Fields::new()) };
     let found = engine.inspect(container, context).await?;
     let mut facts = Fields::new();
-    facts.insert("at".to_owned(), json!(context.clock.now()));
     facts.insert("was".to_owned(), of_container(container, found.as_ref()));
     Ok(facts)
 }
@@ -130,28 +129,27 @@ pub async fn perform(engine: &Engine, action: &Docker, context: &Context) -> Res
         Docker::Logs { container, tail, matching } => logs(engine, container, *tail, matching, context).await,
         Docker::Start { container } => {
             let client = engine.client(context).await?;
-            stoppable(context, client.start_container(container, None::<StartContainerOptions>))
+            change(context, container, client.start_container(container, None::<StartContainerOptions>))
                 .await?
                 .map_err(|error| engine.explain(container, &error))?;
             Ok(Done::new(format!("{container} is started")))
         }
         Docker::Stop { container, grace } => {
-            let client = engine.client(context).await?;
+            // The engine waits for the container before it answers.
+            let client = engine.client(context).await?.clone().with_timeout(ANSWER + grace.0);
             let options = StopContainerOptionsBuilder::default().t(seconds(grace.0)).build();
-            match stoppable(context, client.stop_container(container, Some(options))).await? {
-                // 304: it was not running.
-                Ok(()) | Err(Error::DockerResponseServerError { status_code: 304, .. }) => {}
-                Err(error) => return Err(engine.explain(container, &error)),
-            }
+            change(context, container, client.stop_container(container, Some(options)))
+                .await?
+                .map_err(|error| engine.explain(container, &error))?;
             match engine.inspect(container, context).await? {
                 Some(found) if is_running(&found) => Err(Failure::failed(format!("{container} still runs"))),
                 _ => Ok(Done::new(format!("{container} is stopped"))),
             }
         }
         Docker::Restart { container, grace } => {
-            let client = engine.client(context).await?;
+            let client = engine.client(context).await?.clone().with_timeout(ANSWER + grace.0);
             let options = RestartContainerOptionsBuilder::default().t(seconds(grace.0)).build();
-            stoppable(context, client.restart_container(container, Some(options)))
+            change(context, container, client.restart_container(container, Some(options)))
                 .await?
                 .map_err(|error| engine.explain(container, &error))?;
             Ok(Done::new(format!("{container} is restarted")))
@@ -159,12 +157,28 @@ pub async fn perform(engine: &Engine, action: &Docker, context: &Context) -> Res
         Docker::Kill { container } => {
             let client = engine.client(context).await?;
             let options = KillContainerOptionsBuilder::default().signal("SIGKILL").build();
-            stoppable(context, client.kill_container(container, Some(options)))
-                .await?
-                .map_err(|error| engine.explain(container, &error))?;
-            Ok(Done::new(format!("{container} is killed")))
+            match change(context, container, client.kill_container(container, Some(options))).await? {
+                // 409: it does not run. That is what was wanted.
+                Ok(()) | Err(Error::DockerResponseServerError { status_code: 409, .. }) => {}
+                Err(error) => return Err(engine.explain(container, &error)),
+            }
+            match engine.inspect(container, context).await? {
+                Some(found) if is_running(&found) => Err(Failure::failed(format!("{container} still runs"))),
+                _ => Ok(Done::new(format!("{container} is killed"))),
+            }
         }
     }
+}
+
+/// Awaits a change of a container's. The engine cannot be told to stop one that has begun, so whoever stops the action
+/// is told that it may still happen.
+async fn change<T>(context: &Context, container: &str, work: impl Future<Output = T>) -> Result<T, Failure> {
+    if context.cancel.is_cancelled() {
+        return Err(Failure::Cancelled);
+    }
+    stoppable(context, work).await.map_err(|_| Failure::Unknown {
+        message: format!("it was stopped, but Docker may still carry out what it was told of {container}"),
+    })
 }
 
 /// Whether a start, stop, restart or kill that was interrupted has taken effect, by the container's own state.
@@ -175,10 +189,11 @@ pub async fn probe(engine: &Engine, action: &Docker, context: &Context) -> Probe
         Err(failure) => return Probe::CannotTell(failure.to_string()),
     };
     let running = found.as_ref().is_some_and(is_running);
+    // By the engine's own times, so that a clock that was set in between misleads nobody.
     let restarted = || {
-        let intent: Option<Timestamp> = serde_json::from_value(context.facts.get("at")?.clone()).ok();
-        let since = found.as_ref()?.state.as_ref()?.started_at.as_ref()?.parse::<Timestamp>().ok();
-        Some(since? >= intent?)
+        let before = context.facts.get("was")?.get("started_at")?.as_str()?;
+        let since = found.as_ref()?.state.as_ref()?.started_at.as_ref()?;
+        Some(since != before)
     };
     let happened = match action {
         Docker::Start { .. } => running,

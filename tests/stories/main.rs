@@ -3,6 +3,10 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "clippy knows test functions, not what they call")]
 
+mod actions_docker;
+mod actions_fresh;
+mod actions_restore;
+mod actions_verify;
 mod engine;
 mod gateway;
 mod halt_status;

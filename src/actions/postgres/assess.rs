@@ -1,103 +1,176 @@
-//! What is left of a database. Damage is what it reports, never why it fails.
+//! What is left of a database. Damage is what it reports, never why it fails; and it changes nothing, but for starting a
+//! container that was stopped.
+//!
+//! All of it within the step's time: what could not be looked at is said too.
 
-use std::time::Duration;
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
-use serde_json::json;
-use sqlx::Connection;
+use serde_json::{Value, json};
+use sqlx::{Connection, PgConnection};
 
-use super::{checks, connect, data, restore};
-use crate::actions::{Context, Done, Failure, docker};
+use super::{
+    checks::{self, Findings},
+    connect, data,
+    live::{self, Live},
+};
+use crate::{
+    actions::{Context, Done, Failure, docker},
+    clock::Timestamp,
+};
+
+/// How long a server that was stopped may take to answer.
+const START: Duration = Duration::from_secs(20);
+
+/// The time of the step, less what is needed to tell of it.
+struct Budget<'a> {
+    context: &'a Context,
+    begin: Instant,
+}
+
+impl Budget<'_> {
+    fn left(&self) -> Duration {
+        self.context.timeout.mul_f64(0.9).saturating_sub(self.begin.elapsed())
+    }
+}
 
 /// `postgres.assess`.
 ///
 /// # Errors
 /// When the action is stopped.
 pub async fn perform(engine: &docker::Engine, context: &Context, database: &str) -> Result<Done, Failure> {
+    let budget = Budget { context, begin: context.clock.monotonic() };
     let live = connect::live(context)?;
-    let up = match restore::is_up(engine, context, &live).await {
-        Ok(up) => up,
+    let limit = START.min(context.timeout.mul_f64(0.6));
+    let started = match live::look(engine, context, limit).await {
+        Ok(Live::Up { started }) => started,
+        Ok(Live::DoesNotStart(why)) => return Ok(unreadable(context, "down", "unreachable", why)),
         Err(Failure::Cancelled) => return Err(Failure::Cancelled),
-        Err(_) => false,
+        // It runs and lets nobody in: not the data is at fault.
+        Err(Failure::Refused { message }) => return Ok(unreadable(context, "up", "unreachable", message)),
+        Err(failure) => return Ok(unreadable(context, "down", "unreachable", failure.to_string())),
     };
-    if !up {
-        return Ok(unreadable(
-            context,
-            "down",
-            "unreachable",
-            vec![format!("the server {} does not start", live.container)],
-        ));
-    }
+    let there = async {
+        let mut connection = connect::open(&live, connect::aside_from(database), context).await?;
+        let there = connect::oid(&mut connection, context, database).await?;
+        let size = data::size(&mut connection, context, database).await.ok();
+        let _ = connection.close().await;
+        Ok::<_, Failure>(there.map(|_| size))
+    };
+    let size = match there.await {
+        Ok(Some(size)) => size,
+        Ok(None) => {
+            return Ok(unreadable(
+                context,
+                "up",
+                "missing",
+                format!("the database {database} does not exist any more"),
+            ));
+        }
+        Err(Failure::Cancelled) => return Err(Failure::Cancelled),
+        Err(failure) => return Ok(unreadable(context, "up", "unreachable", failure.to_string())),
+    };
     let mut connection = match connect::open(&live, database, context).await {
         Ok(connection) => connection,
         Err(Failure::Cancelled) => return Err(Failure::Cancelled),
-        Err(failure) => return Ok(unreadable(context, "up", "missing", vec![failure.to_string()])),
+        Err(failure) => return Ok(unreadable(context, "up", "damaged", format!("it cannot be opened: {failure}"))),
     };
-    let mut damage = missing_tables(&mut connection, context).await;
-    let quick = checks::share(context, 0.3, Duration::from_secs(2));
-    match checks::data(&mut connection, &quick).await {
-        Ok(wrong) => damage.extend(wrong),
-        Err(Failure::Cancelled) => return Err(Failure::Cancelled),
-        Err(failure) => damage.push(failure.to_string()),
-    }
-    let counted = data::counts(&mut connection, context).await;
-    let newest = data::newest(&mut connection, context).await;
-    let size = data::size(&mut connection, context, database).await.ok();
+    let found = look_inside(&mut connection, context, &budget).await;
     let _ = connection.close().await;
-    let limit = context.timeout.mul_f64(0.4);
-    match context.clock.timeout(limit, Box::pin(checks::pages(engine, context, &live, database))).await {
-        Some(Ok(wrong)) => damage.extend(wrong),
-        Some(Err(Failure::Cancelled)) => return Err(Failure::Cancelled),
-        Some(Err(failure)) => damage.push(failure.to_string()),
-        // What it left is ended before anything else of this run is done.
-        None => super::tools::end_leftovers(engine, context).await?,
-    }
-    let state = if damage.is_empty() { "ok" } else { "damaged" };
-    let newest = newest.ok().flatten();
-    let sample = context.sample.as_ref();
-    let (tables, measured_by) = match (counted, sample) {
-        (Ok(tables), _) => (json!(tables), "live"),
-        (Err(_), Some(sample)) => (json!(sample.tables), "sample"),
-        (Err(_), None) => (json!({}), "unknown"),
+    Ok(report(context, found?, size, started))
+}
+
+#[derive(Default)]
+struct Inside {
+    findings: Findings,
+    /// `None` when a table cannot be read.
+    tables: Option<BTreeMap<String, i64>>,
+    newest: Option<Timestamp>,
+}
+
+async fn look_inside(connection: &mut PgConnection, context: &Context, budget: &Budget<'_>) -> Result<Inside, Failure> {
+    let mut inside = Inside::default();
+    let target = connect::target(context)?;
+    checks::limit(connection, context, budget.left().mul_f64(0.4)).await?;
+    let there = match data::tables(connection, context).await {
+        Ok(there) => there,
+        Err(Failure::Cancelled) => return Err(Failure::Cancelled),
+        Err(failure) => {
+            inside.findings.wrong.push(format!("the catalogue cannot be read: {failure}"));
+            return Ok(inside);
+        }
     };
-    let newest = newest.or_else(|| sample.and_then(|sample| sample.newest));
-    let summary = match damage.as_slice() {
+    let missing = target.critical_tables.iter().filter(|table| !there.contains(table));
+    inside.findings.wrong.extend(missing.map(|table| format!("the table {table} is missing")));
+    match data::counts_of(connection, context, &there).await {
+        Ok(tables) => inside.tables = Some(tables),
+        Err(Failure::Cancelled) => return Err(Failure::Cancelled),
+        Err(failure) => inside.findings.wrong.push(format!("not all rows can be read: {failure}")),
+    }
+    if there.contains(&target.newest_table) {
+        match data::newest(connection, context).await {
+            Ok(newest) => inside.newest = newest,
+            Err(Failure::Cancelled) => return Err(Failure::Cancelled),
+            Err(failure) => inside.findings.wrong.push(format!("the newest record cannot be read: {failure}")),
+        }
+    }
+    checks::limit(connection, context, budget.left().mul_f64(0.3)).await?;
+    let mut all = vec![checks::data(connection, context).await?];
+    all.push(checks::pages_within(connection, context, budget.left()).await?);
+    for findings in all {
+        inside.findings.wrong.extend(findings.wrong);
+        inside.findings.unchecked.extend(findings.unchecked);
+    }
+    Ok(inside)
+}
+
+fn report(context: &Context, inside: Inside, size: Option<u64>, started: bool) -> Done {
+    let Findings { wrong: damage, unchecked } = inside.findings.shortened();
+    let state = if damage.is_empty() { "ok" } else { "damaged" };
+    let sample = context.sample.as_ref();
+    let (tables, newest, measured_by) = match (inside.tables, sample) {
+        (Some(tables), _) => (json!(tables), inside.newest, "live"),
+        (None, Some(sample)) => (json!(sample.tables), inside.newest.or(sample.newest), "sample"),
+        (None, None) => (json!({}), inside.newest, "unknown"),
+    };
+    let mut summary = match damage.as_slice() {
         [] => "no damage was found".to_owned(),
         [one] => one.clone(),
         [first, rest @ ..] => format!("{first}; and {} more", rest.len()),
     };
-    Ok(Done::new(summary)
+    if started {
+        summary = format!("the server was stopped, and runs again; {summary}");
+    }
+    let log = damage.iter().cloned().chain(unchecked.iter().map(|what| format!("not known: {what}")));
+    let log: Vec<String> = log.collect();
+    Done::new(summary)
         .with("server", "up")
+        .with("started", started)
         .with("database", state)
-        .with("damage", damage.clone())
+        .with("damage", damage)
+        .with("unchecked", unchecked)
         .with("tables", tables)
         .with("newest", json!(newest))
         .with("measured_by", measured_by)
         .with("size", json!(size))
-        .with_log(damage))
-}
-
-async fn missing_tables(connection: &mut sqlx::PgConnection, context: &Context) -> Vec<String> {
-    let Ok(target) = connect::target(context) else { return Vec::new() };
-    match data::tables(connection, context).await {
-        Ok(there) => {
-            let missing = target.critical_tables.iter().filter(|table| !there.contains(table));
-            missing.map(|table| format!("the table {table} is missing")).collect()
-        }
-        Err(failure) => vec![failure.to_string()],
-    }
+        .with_log(log)
 }
 
 /// What is known of a database that cannot be read: the last sample, or nothing.
-fn unreadable(context: &Context, server: &str, database: &str, damage: Vec<String>) -> Done {
+fn unreadable(context: &Context, server: &str, database: &str, why: String) -> Done {
     let sample = context.sample.as_ref();
     let measured_by = if sample.is_some() { "sample" } else { "unknown" };
-    Done::new(damage.join("; "))
+    Done::new(why.clone())
         .with("server", server)
+        .with("started", false)
         .with("database", database)
-        .with("damage", damage.clone())
+        .with("damage", vec![why.clone()])
+        .with("unchecked", Vec::<String>::new())
         .with("tables", json!(sample.map(|sample| sample.tables.clone()).unwrap_or_default()))
         .with("newest", json!(sample.and_then(|sample| sample.newest)))
         .with("measured_by", measured_by)
-        .with("size", serde_json::Value::Null)
-        .with_log(damage)
+        .with("size", Value::Null)
+        .with_log([why])
 }

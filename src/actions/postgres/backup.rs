@@ -9,7 +9,6 @@ use std::{
     io::{Read, Seek, SeekFrom},
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
 };
 
 use serde::{Deserialize, Serialize};
@@ -26,6 +25,8 @@ const ENDINGS: [&str; 5] = ["dump", "sql", "backup", "pgdump", "custom"];
 const TRAILER: &str = "PostgreSQL database dump complete";
 /// A manifest larger than this is none.
 const LONGEST_MANIFEST: u64 = 1 << 20;
+/// As much as is looked at of a file's beginning, and of its end.
+const HEAD: u64 = 4096;
 
 /// What the maker of a backup says of it, written last, beside it (`FILE.manifest.json`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -68,25 +69,8 @@ pub enum Format {
     Plain,
 }
 
-/// What was proved since this process started: file → which file exactly, and its SHA-256. Only a saving of time: losing it
-/// costs another proof, and a restore reads the checksum again in any case.
-static PROVED: Mutex<BTreeMap<PathBuf, (Identity, String)>> = Mutex::new(BTreeMap::new());
-
-/// The SHA-256 of a backup that was proved already and has not been touched since.
-pub fn proved(path: &Path, identity: &Identity) -> Option<String> {
-    let proved = PROVED.lock().unwrap_or_else(PoisonError::into_inner);
-    proved.get(path).filter(|(there, _)| there == identity).map(|(_, sha256)| sha256.clone())
-}
-
-/// Remembers a proof.
-pub fn remember_proved(path: &Path, identity: &Identity, sha256: &str) {
-    let mut proved = PROVED.lock().unwrap_or_else(PoisonError::into_inner);
-    proved.retain(|path, _| path.exists());
-    proved.insert(path.to_owned(), (identity.clone(), sha256.to_owned()));
-}
-
 /// Which file exactly: another size, time or inode is another file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Identity {
     pub size: u64,
     pub modified_ns: i64,
@@ -109,6 +93,8 @@ pub struct BackupInfo {
     /// `verified` (proved since this drbot started), `unverified` (can be proved by its manifest), `unknown` (no
     /// manifest), or `damaged` (does not even look right).
     pub integrity: &'static str,
+    /// The database that it says it is of.
+    pub database: Option<String>,
     /// Why it is never the default.
     pub flags: Vec<String>,
     /// What would be lost against the last sample; against now where there is none. Seconds and rows.
@@ -177,14 +163,9 @@ fn info(target: &PostgresTarget, path: PathBuf, file: String, meta: &std::fs::Me
     };
     let modified = Timestamp::from_timestamp(meta.mtime(), 0).unwrap_or(now);
     let created_at = manifest.as_ref().map_or(modified, |manifest| manifest.created_at);
-    let identity = identity(meta);
-    let mut integrity = match (&manifest, proved(&path, &identity)) {
-        (None, _) => "unknown",
-        (Some(_), Some(_)) => "verified",
-        (Some(_), None) => "unverified",
-    };
-    let (format, looks) = look(&path, meta.len());
-    if let Err(problem) = looks {
+    let mut integrity = if manifest.is_some() { "unverified" } else { "unknown" };
+    let Looks { format, mut database, problem } = look(&path, meta.len());
+    if let Some(problem) = problem {
         integrity = "damaged";
         flags.push(problem);
     }
@@ -193,8 +174,8 @@ fn info(target: &PostgresTarget, path: PathBuf, file: String, meta: &std::fs::Me
             integrity = "damaged";
             flags.push(format!("its size is {} bytes, its manifest says {}", meta.len(), manifest.size));
         }
-        if manifest.database != target.database {
-            flags.push(format!("it is of the database {}, not {}", manifest.database, target.database));
+        if database.as_ref().is_none_or(|name| *name == target.database) {
+            database = Some(manifest.database.clone());
         }
         if manifest.file != file {
             flags.push(format!("its manifest is of another file, {}", manifest.file));
@@ -202,8 +183,21 @@ fn info(target: &PostgresTarget, path: PathBuf, file: String, meta: &std::fs::Me
     } else {
         flags.push("it has no manifest, so nothing proves that it is whole".to_owned());
     }
+    if let Some(database) = database.as_ref().filter(|name| **name != target.database) {
+        flags.push(format!("it is of the database {database}, not {}", target.database));
+    }
+    if let Some((manifest, scan)) = manifest.as_ref().zip(super::scan::remembered(&path, &identity(meta)))
+        && integrity != "damaged"
+    {
+        if !manifest.sha256.eq_ignore_ascii_case(&scan.sha256) {
+            integrity = "damaged";
+            flags.push("its checksum is not the one that its manifest names".to_owned());
+        } else if scan.readable || format == Some(Format::Plain) {
+            integrity = "verified";
+        }
+    }
     BackupInfo {
-        identity,
+        identity: identity(meta),
         age: (now - created_at).num_seconds().max(0),
         path,
         file,
@@ -211,6 +205,7 @@ fn info(target: &PostgresTarget, path: PathBuf, file: String, meta: &std::fs::Me
         format,
         created_at,
         integrity,
+        database,
         flags,
         loss_seconds: None,
         loss_rows: None,
@@ -250,35 +245,66 @@ fn manifest(path: &Path) -> Result<Option<Manifest>, String> {
     serde_json::from_str(&text).map(Some).map_err(|error| format!("its manifest cannot be read: {error}"))
 }
 
+/// What a look at beginning and end tells.
+struct Looks {
+    format: Option<Format>,
+    database: Option<String>,
+    problem: Option<String>,
+}
+
 /// The format by the first bytes, and whether beginning and end look right.
-fn look(path: &Path, size: u64) -> (Option<Format>, Result<(), String>) {
+fn look(path: &Path, size: u64) -> Looks {
+    let wrong = |problem: String| Looks { format: None, database: None, problem: Some(problem) };
     if size == 0 {
-        return (None, Err("it is empty".to_owned()));
+        return wrong("it is empty".to_owned());
     }
     let mut file = match std::fs::File::open(path) {
         Ok(file) => file,
-        Err(error) => return (None, Err(format!("it cannot be read: {error}"))),
+        Err(error) => return wrong(format!("it cannot be read: {error}")),
     };
-    let mut head = vec![0; 4096];
-    let length = file.read(&mut head).unwrap_or(0);
-    head.truncate(length);
+    let mut head = Vec::new();
+    if let Err(error) = file.by_ref().take(HEAD).read_to_end(&mut head) {
+        return wrong(format!("it cannot be read: {error}"));
+    }
     if head.starts_with(b"PGDMP") {
-        return (Some(Format::Custom), Ok(()));
+        return Looks { format: Some(Format::Custom), database: database_of_custom(&head), problem: None };
     }
     if head.starts_with(&[0x1f, 0x8b]) || head.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
-        return (None, Err("it is compressed; unpack it first".to_owned()));
+        return wrong("it is compressed; unpack it first".to_owned());
     }
     if !String::from_utf8_lossy(&head).contains("PostgreSQL database dump") {
-        return (None, Err("it is neither a custom nor a plain dump of PostgreSQL".to_owned()));
+        return wrong("it is neither a custom nor a plain dump of PostgreSQL".to_owned());
     }
     let mut tail = Vec::new();
-    let read = file.seek(SeekFrom::Start(size.saturating_sub(4096))).and_then(|_| file.read_to_end(&mut tail));
-    match read {
-        Err(error) => (Some(Format::Plain), Err(format!("it cannot be read: {error}"))),
+    let read = file.seek(SeekFrom::Start(size.saturating_sub(HEAD))).and_then(|_| file.read_to_end(&mut tail));
+    let problem = match read {
+        Err(error) => Some(format!("it cannot be read: {error}")),
         // Newer releases of pg_dump write a line after the trailer (`\unrestrict …`).
-        Ok(_) if String::from_utf8_lossy(&tail).contains(TRAILER) => (Some(Format::Plain), Ok(())),
-        Ok(_) => (Some(Format::Plain), Err(format!("it is cut off: the line \"{TRAILER}\" is missing at its end"))),
+        Ok(_) if String::from_utf8_lossy(&tail).contains(TRAILER) => None,
+        Ok(_) => Some(format!("it is cut off: the line \"{TRAILER}\" is missing at its end")),
+    };
+    Looks { format: Some(Format::Plain), database: None, problem }
+}
+
+/// The database that a custom dump's header names: magic, version, sizes of integers and offsets, format, compression,
+/// seven integers of time, then the name (`ReadHead` of PostgreSQL's pg_backup_archiver.c; version 1.10 on).
+fn database_of_custom(head: &[u8]) -> Option<String> {
+    let version = (*head.get(5)?, *head.get(6)?);
+    if version < (1, 10) {
+        return None;
     }
+    let width = usize::from(*head.get(8)?);
+    // A sign and then the bytes, the least first.
+    let integer = |at: usize| -> Option<u64> {
+        let bytes = head.get(at + 1..at + 1 + width)?;
+        (*head.get(at)? == 0).then(|| bytes.iter().rev().fold(0, |sum, byte| sum << 8 | u64::from(*byte)))
+    };
+    // From 1.15 on the compression is one byte that names the method.
+    let compression = if version >= (1, 15) { 1 } else { 1 + width };
+    let name = 11 + compression + 7 * (1 + width);
+    let length = usize::try_from(integer(name)?).ok()?;
+    let text = head.get(name + 1 + width..)?.get(..length)?;
+    String::from_utf8(text.to_vec()).ok().filter(|name| !name.is_empty())
 }
 
 /// The most rows that each table was ever seen with: in the last sample or in any backup.

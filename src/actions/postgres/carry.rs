@@ -4,26 +4,16 @@
 use sqlx::{PgConnection, Row};
 
 use super::{
-    connect::{rows, run},
+    connect::{bound, run},
     names::{literal, quoted},
 };
 use crate::actions::{Context, Failure};
 
-/// Settings whose values are lists of quoted names already; quoting them again would make one name of them
-/// (PostgreSQL's `GUC_LIST_QUOTE`).
-const LISTS: [&str; 6] = [
-    "search_path",
-    "temp_tablespaces",
-    "local_preload_libraries",
-    "session_preload_libraries",
-    "shared_preload_libraries",
-    "unix_socket_directories",
-];
-
-/// The write fence of the swap, which must not be taken for a setting of the database's own.
+/// The write fence of the swap. Never carried along: `postgres.writes` decides about it.
 pub const FENCE: &str = "default_transaction_read_only";
 
-/// Makes an empty database `into` like `from`: encoding, locale, owner, grants, settings, connection limit.
+/// Makes an empty database `into` like `from`: encoding, locale, owner, connection limit. From scratch when there is no
+/// `from` any more.
 ///
 /// # Errors
 /// What the server says.
@@ -33,42 +23,53 @@ pub async fn create_like(
     from: &str,
     into: &str,
 ) -> Result<(), Failure> {
-    let into_name = quoted(into)?;
-    let sql = format!(
+    let into = quoted(into)?;
+    // Newer releases have more ways to name a locale; a row as JSON has whichever columns there are.
+    let sql =
         "SELECT pg_get_userbyid(datdba) AS owner, pg_encoding_to_char(encoding) AS encoding, datcollate, datctype,
-                datconnlimit, datacl IS NOT NULL AS has_acl
-         FROM pg_database WHERE datname = {}",
-        literal(from)
-    );
-    let found = rows(connection, context, sql).await?;
+                      datconnlimit, to_jsonb(d) ->> 'datlocprovider' AS provider,
+                      coalesce(to_jsonb(d) ->> 'daticulocale', to_jsonb(d) ->> 'datlocale') AS icu
+               FROM pg_database d WHERE datname = $1";
+    let found = bound(connection, context, sql.to_owned(), &[from]).await?;
     let Some(like) = found.first() else {
-        return run(connection, context, format!("CREATE DATABASE {into_name} TEMPLATE template0")).await;
+        return run(connection, context, format!("CREATE DATABASE {into} TEMPLATE template0")).await;
     };
-    let text = |name: &str| like.try_get::<String, _>(name).unwrap_or_default();
-    let sql = format!(
-        "CREATE DATABASE {into_name} TEMPLATE template0 OWNER {} ENCODING {} LC_COLLATE {} LC_CTYPE {} CONNECTION LIMIT {}",
+    let text = |name: &str| like.try_get::<Option<String>, _>(name).ok().flatten().unwrap_or_default();
+    let mut sql = format!(
+        "CREATE DATABASE {into} TEMPLATE template0 OWNER {} ENCODING {} LC_COLLATE {} LC_CTYPE {} CONNECTION LIMIT {}",
         quoted(&text("owner"))?,
         literal(&text("encoding")),
         literal(&text("datcollate")),
         literal(&text("datctype")),
         like.try_get::<i32, _>("datconnlimit").unwrap_or(-1),
     );
-    run(connection, context, sql).await?;
-    if like.try_get::<bool, _>("has_acl").unwrap_or(false) {
-        grants(connection, context, from, &into_name).await?;
+    if text("provider") == "i" {
+        sql = format!("{sql} LOCALE_PROVIDER icu ICU_LOCALE {}", literal(&text("icu")));
     }
-    settings(connection, context, from, &into_name).await
+    run(connection, context, sql).await
+}
+
+/// Gives `into` the grants and settings of `from`. After the restore: a setting such as `statement_timeout`, or one
+/// that forbids writes, holds for the sessions of the restore too.
+///
+/// # Errors
+/// What the server says.
+pub async fn along(connection: &mut PgConnection, context: &Context, from: &str, into: &str) -> Result<(), Failure> {
+    grants(connection, context, from, into).await?;
+    settings(connection, context, from, into).await
 }
 
 async fn grants(connection: &mut PgConnection, context: &Context, from: &str, into: &str) -> Result<(), Failure> {
-    let sql = format!(
-        "SELECT CASE WHEN acl.grantee = 0 THEN NULL ELSE pg_get_userbyid(acl.grantee) END AS grantee,
-                acl.privilege_type AS privilege, acl.is_grantable AS grantable
-         FROM pg_database, aclexplode(datacl) AS acl WHERE datname = {}",
-        literal(from)
-    );
-    let mut statements = vec![format!("REVOKE ALL ON DATABASE {into} FROM PUBLIC")];
-    for row in rows(connection, context, sql).await? {
+    let sql = "SELECT CASE WHEN acl.grantee = 0 THEN NULL ELSE pg_get_userbyid(acl.grantee) END AS grantee,
+                      acl.privilege_type AS privilege, acl.is_grantable AS grantable, pg_get_userbyid(datdba) AS owner
+               FROM pg_database, aclexplode(datacl) AS acl WHERE datname = $1";
+    let granted = bound(connection, context, sql.to_owned(), &[from]).await?;
+    // None: the default grants hold, and a new database has them.
+    let Some(first) = granted.first() else { return Ok(()) };
+    let into = quoted(into)?;
+    let owner: String = first.try_get("owner").unwrap_or_default();
+    let mut statements = vec![format!("REVOKE ALL ON DATABASE {into} FROM PUBLIC, {}", quoted(&owner)?)];
+    for row in granted {
         let grantee = match row.try_get::<Option<String>, _>("grantee").ok().flatten() {
             Some(role) => quoted(&role)?,
             None => "PUBLIC".to_owned(),
@@ -83,17 +84,34 @@ async fn grants(connection: &mut PgConnection, context: &Context, from: &str, in
     run(connection, context, statements.join(";\n")).await
 }
 
+/// Set in a transaction of drbot's own and taken from there (`FROM CURRENT`), so that no value is ever part of a
+/// statement: an owner may have put anything into the value of a setting, and drbot is a superuser.
 async fn settings(connection: &mut PgConnection, context: &Context, from: &str, into: &str) -> Result<(), Failure> {
-    let mut statements = Vec::new();
+    let into = quoted(into)?;
     for (role, name, value) in settings_of(connection, context, from).await? {
-        let value = if LISTS.contains(&name.as_str()) { value } else { literal(&value) };
-        let set = format!("SET {} = {value}", quoted(&name)?);
-        statements.push(match role {
-            Some(role) => format!("ALTER ROLE {} IN DATABASE {into} {set}", quoted(&role)?),
-            None => format!("ALTER DATABASE {into} {set}"),
-        });
+        if name == FENCE {
+            continue;
+        }
+        run(connection, context, "BEGIN".to_owned()).await?;
+        let taken = bound(connection, context, "SELECT set_config($1, $2, true)".to_owned(), &[&name, &value]).await;
+        let set = match taken {
+            Ok(_) => "FROM CURRENT".to_owned(),
+            // Some may be set when a session begins, but not later.
+            Err(Failure::Failed { .. }) => {
+                run(connection, context, "ROLLBACK; BEGIN".to_owned()).await?;
+                format!("= {}", literal(&value))
+            }
+            Err(other) => return Err(other),
+        };
+        let name = name.split('.').map(quoted).collect::<Result<Vec<_>, _>>()?.join(".");
+        let statement = match role {
+            Some(role) => format!("ALTER ROLE {} IN DATABASE {into} SET {name} {set}", quoted(&role)?),
+            None => format!("ALTER DATABASE {into} SET {name} {set}"),
+        };
+        run(connection, context, statement).await?;
+        run(connection, context, "COMMIT".to_owned()).await?;
     }
-    if statements.is_empty() { Ok(()) } else { run(connection, context, statements.join(";\n")).await }
+    Ok(())
 }
 
 /// `ALTER DATABASE … SET` and `ALTER ROLE … IN DATABASE … SET` of a database: role, name, value.
@@ -105,13 +123,10 @@ pub async fn settings_of(
     context: &Context,
     database: &str,
 ) -> Result<Vec<(Option<String>, String, String)>, Failure> {
-    let sql = format!(
-        "SELECT CASE WHEN s.setrole = 0 THEN NULL ELSE pg_get_userbyid(s.setrole) END AS role, entry
-         FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase, unnest(s.setconfig) AS entry
-         WHERE d.datname = {}",
-        literal(database)
-    );
-    let found = rows(connection, context, sql).await?;
+    let sql = "SELECT CASE WHEN s.setrole = 0 THEN NULL ELSE pg_get_userbyid(s.setrole) END AS role, entry
+               FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase, unnest(s.setconfig) AS entry
+               WHERE d.datname = $1";
+    let found = bound(connection, context, sql.to_owned(), &[database]).await?;
     let settings = found.iter().filter_map(|row| {
         let entry: String = row.try_get("entry").ok()?;
         let (name, value) = entry.split_once('=')?;

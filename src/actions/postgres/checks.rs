@@ -1,12 +1,15 @@
 //! Whether a database is whole: constraints, foreign keys, indexes and pages. The same checks tell what is damaged and
 //! whether what was restored is good.
+//!
+//! What must stay true: no check changes anything, and none runs code of the database's owner as the superuser that drbot
+//! is (so CHECK expressions are not evaluated anew: whether they are validated is read from the catalogue).
 
 use std::time::Duration;
 
 use sqlx::{Connection, PgConnection, Row};
 
 use super::{
-    connect::{self, Server, rows},
+    connect::{self, Server, bound, rows, run},
     names::{quoted, quoted_table},
     tools,
 };
@@ -15,37 +18,84 @@ use crate::actions::{Context, Failure, docker};
 /// Damage that is named; the rest is counted.
 const NAMED: usize = 10;
 
-/// Everything that is wrong in the catalogue and the data, in sentences; empty when all is well.
+/// What checks found, in sentences.
+#[derive(Debug, Default)]
+pub struct Findings {
+    pub wrong: Vec<String>,
+    /// What could not be checked in time, or not at all. Neither good nor bad.
+    pub unchecked: Vec<String>,
+}
+
+impl Findings {
+    /// A check that failed is damage itself, unless it was only slow.
+    fn add(&mut self, what: &str, result: Result<Option<String>, Failure>) -> Result<(), Failure> {
+        match result {
+            Ok(found) => self.wrong.extend(found),
+            Err(Failure::Cancelled) => return Err(Failure::Cancelled),
+            Err(failure) if failure.to_string().contains("statement timeout") => {
+                self.unchecked.push(format!("{what}: not checked in time"));
+            }
+            Err(failure) => self.wrong.push(format!("{what}: {failure}")),
+        }
+        Ok(())
+    }
+
+    /// The worst first, the rest counted.
+    pub fn shortened(mut self) -> Self {
+        let more = self.wrong.len().saturating_sub(NAMED);
+        if more > 0 {
+            self.wrong.truncate(NAMED);
+            self.wrong.push(format!("and {more} more"));
+        }
+        self
+    }
+}
+
+/// How long one statement may take from now on.
 ///
 /// # Errors
-/// When the checks cannot be made.
-pub async fn data(connection: &mut PgConnection, context: &Context) -> Result<Vec<String>, Failure> {
-    let mut wrong = Vec::new();
-    wrong.extend(invalid_constraints(connection, context).await?);
-    wrong.extend(invalid_indexes(connection, context).await?);
-    wrong.extend(broken_references(connection, context).await?);
-    wrong.truncate(NAMED);
-    Ok(wrong)
+/// What the server says.
+pub async fn limit(connection: &mut PgConnection, context: &Context, limit: Duration) -> Result<(), Failure> {
+    run(connection, context, format!("SET statement_timeout = {}", limit.as_millis().max(100))).await
 }
 
-async fn invalid_constraints(connection: &mut PgConnection, context: &Context) -> Result<Vec<String>, Failure> {
-    let sql =
-        "SELECT conrelid::regclass::text AS place, conname::text AS name FROM pg_constraint WHERE NOT convalidated";
-    let found = rows(connection, context, sql.to_owned()).await?;
-    Ok(found
-        .iter()
-        .map(|row| format!("the constraint {} of {} is not validated", text(row, "name"), text(row, "place")))
-        .collect())
+/// Constraints, indexes and foreign keys, by the catalogue and the rows.
+///
+/// # Errors
+/// When the action is stopped.
+pub async fn data(connection: &mut PgConnection, context: &Context) -> Result<Findings, Failure> {
+    let mut findings = Findings::default();
+    let sql = "SELECT 'the constraint ' || conname || ' of ' || conrelid::regclass || ' is not validated' AS found
+               FROM pg_constraint WHERE NOT convalidated
+               UNION ALL SELECT 'the index ' || indexrelid::regclass || ' is not valid' FROM pg_index
+               WHERE NOT indisvalid OR NOT indisready";
+    match rows(connection, context, sql.to_owned()).await {
+        Ok(found) => findings.wrong.extend(found.iter().map(|row| text(row, "found"))),
+        Err(failure) => findings.add("the catalogue", Err(failure))?,
+    }
+    let keys = match foreign_keys(connection, context).await {
+        Ok(keys) => keys,
+        Err(failure) => {
+            findings.add("the catalogue", Err(failure))?;
+            return Ok(findings);
+        }
+    };
+    for key in keys {
+        let lost = broken_references(connection, context, &key).await;
+        findings.add(&format!("the foreign key {}", key.name), lost)?;
+    }
+    Ok(findings)
 }
 
-async fn invalid_indexes(connection: &mut PgConnection, context: &Context) -> Result<Vec<String>, Failure> {
-    let sql = "SELECT indexrelid::regclass::text AS name FROM pg_index WHERE NOT indisvalid OR NOT indisready";
-    let found = rows(connection, context, sql.to_owned()).await?;
-    Ok(found.iter().map(|row| format!("the index {} is not valid", text(row, "name"))).collect())
+struct ForeignKey {
+    name: String,
+    child: String,
+    parent: String,
+    /// Columns of the child, and those of the parent that they refer to.
+    columns: Vec<(String, String)>,
 }
 
-/// Rows whose foreign key leads nowhere: an anti-join for each foreign key of the catalogue.
-async fn broken_references(connection: &mut PgConnection, context: &Context) -> Result<Vec<String>, Failure> {
+async fn foreign_keys(connection: &mut PgConnection, context: &Context) -> Result<Vec<ForeignKey>, Failure> {
     let sql = "SELECT c.conname::text AS name, cn.nspname || '.' || ct.relname AS child, pn.nspname || '.' || pt.relname AS parent,
                  (SELECT array_agg(a.attname::text ORDER BY k.n) FROM unnest(c.conkey) WITH ORDINALITY AS k(num, n)
                     JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.num) AS child_columns,
@@ -54,43 +104,120 @@ async fn broken_references(connection: &mut PgConnection, context: &Context) -> 
                FROM pg_constraint c
                JOIN pg_class ct ON ct.oid = c.conrelid JOIN pg_namespace cn ON cn.oid = ct.relnamespace
                JOIN pg_class pt ON pt.oid = c.confrelid JOIN pg_namespace pn ON pn.oid = pt.relnamespace
-               WHERE c.contype = 'f' AND c.conparentid = 0";
-    let mut wrong = Vec::new();
-    for key in rows(connection, context, sql.to_owned()).await? {
-        let columns = |name: &str| key.try_get::<Vec<String>, _>(name).unwrap_or_default();
-        let (child, parent) = (columns("child_columns"), columns("parent_columns"));
-        let (Some(_), Some(first)) = (child.first(), parent.first()) else { continue };
-        let join: Result<Vec<_>, Failure> =
-            child.iter().zip(&parent).map(|(a, b)| Ok(format!("c.{} = p.{}", quoted(a)?, quoted(b)?))).collect();
-        let given: Result<Vec<_>, Failure> =
-            child.iter().map(|a| Ok(format!("c.{} IS NOT NULL", quoted(a)?))).collect();
-        let sql = format!(
-            "SELECT count(*) AS rows FROM {} c LEFT JOIN {} p ON {} WHERE {} AND p.{} IS NULL",
-            quoted_table(&text(&key, "child"))?,
-            quoted_table(&text(&key, "parent"))?,
-            join?.join(" AND "),
-            given?.join(" AND "),
-            quoted(first)?,
-        );
-        let counted = rows(connection, context, sql).await?;
-        let lost: i64 = counted.first().and_then(|row| row.try_get("rows").ok()).unwrap_or(0);
-        if lost > 0 {
-            wrong.push(format!(
-                "{lost} rows of {} point to rows of {} that are not there ({})",
-                text(&key, "child"),
-                text(&key, "parent"),
-                text(&key, "name")
-            ));
-        }
+               WHERE c.contype = 'f' AND c.conparentid = 0 ORDER BY ct.reltuples";
+    let found = rows(connection, context, sql.to_owned()).await?;
+    let columns = |row: &sqlx::postgres::PgRow, name: &str| row.try_get::<Vec<String>, _>(name).unwrap_or_default();
+    let keys = found.iter().map(|row| ForeignKey {
+        name: text(row, "name"),
+        child: text(row, "child"),
+        parent: text(row, "parent"),
+        columns: columns(row, "child_columns").into_iter().zip(columns(row, "parent_columns")).collect(),
+    });
+    Ok(keys.filter(|key| !key.columns.is_empty()).collect())
+}
+
+/// Rows whose foreign key leads nowhere: an anti-join.
+async fn broken_references(
+    connection: &mut PgConnection,
+    context: &Context,
+    key: &ForeignKey,
+) -> Result<Option<String>, Failure> {
+    let mut same = Vec::new();
+    let mut given = Vec::new();
+    for (child, parent) in &key.columns {
+        same.push(format!("p.{} = c.{}", quoted(parent)?, quoted(child)?));
+        given.push(format!("c.{} IS NOT NULL", quoted(child)?));
     }
-    Ok(wrong)
+    let sql = format!(
+        "SELECT count(*) AS rows FROM {} c WHERE {} AND NOT EXISTS (SELECT FROM {} p WHERE {})",
+        quoted_table(&key.child)?,
+        given.join(" AND "),
+        quoted_table(&key.parent)?,
+        same.join(" AND "),
+    );
+    let counted = rows(connection, context, sql).await?;
+    let lost: i64 = counted.first().and_then(|row| row.try_get("rows").ok()).unwrap_or(0);
+    let ForeignKey { name, child, parent, .. } = key;
+    Ok((lost > 0).then(|| format!("{lost} rows of {child} point to rows of {parent} that are not there ({name})")))
 }
 
 fn text(row: &sqlx::postgres::PgRow, name: &str) -> String {
     row.try_get(name).unwrap_or_default()
 }
 
-/// Indexes and pages, by `pg_amcheck`; the extension that it needs is taken out again. Sentences; empty when all is well.
+/// Indexes and pages of a live database, within a time, by amcheck's functions. Its extension is made in a transaction
+/// that is rolled back, so that nothing is changed; `pg_amcheck` would have to leave it there.
+///
+/// # Errors
+/// When the action is stopped.
+pub async fn pages_within(
+    connection: &mut PgConnection,
+    context: &Context,
+    time: Duration,
+) -> Result<Findings, Failure> {
+    let mut findings = Findings::default();
+    let begin = context.clock.monotonic();
+    let result =
+        pages_in_transaction(connection, context, &mut findings, &|| time.saturating_sub(begin.elapsed())).await;
+    match result {
+        Ok(()) => {}
+        Err(Failure::Cancelled) => return Err(Failure::Cancelled),
+        Err(failure) => findings.unchecked.push(format!("indexes and pages: {failure}")),
+    }
+    let _ = run(connection, context, "ROLLBACK".to_owned()).await;
+    Ok(findings)
+}
+
+async fn pages_in_transaction(
+    connection: &mut PgConnection,
+    context: &Context,
+    findings: &mut Findings,
+    left: &(impl Fn() -> Duration + Sync),
+) -> Result<(), Failure> {
+    run(connection, context, "BEGIN; CREATE EXTENSION IF NOT EXISTS amcheck".to_owned()).await?;
+    let sql = "SELECT extnamespace::regnamespace::text AS schema FROM pg_extension WHERE extname = 'amcheck'";
+    let schema =
+        rows(connection, context, sql.to_owned()).await?.first().map(|row| text(row, "schema")).unwrap_or_default();
+    let sql = "SELECT c.oid::bigint::text AS oid, n.nspname || '.' || c.relname AS name, c.relkind = 'i' AS is_index
+               FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+               LEFT JOIN pg_index i ON i.indexrelid = c.oid LEFT JOIN pg_am a ON a.oid = c.relam
+               WHERE n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' AND c.relpersistence = 'p'
+                 AND (c.relkind = 'i' AND a.amname = 'btree' AND i.indisvalid OR c.relkind = 'r' AND a.amname = 'heap')
+               ORDER BY c.relpages";
+    let relations = rows(connection, context, sql.to_owned()).await?;
+    for relation in &relations {
+        let (oid, name) = (text(relation, "oid"), text(relation, "name"));
+        let is_index = relation.try_get("is_index").unwrap_or(false);
+        let what = format!("the {} {name}", if is_index { "index" } else { "table" });
+        if left() < Duration::from_millis(100) {
+            findings.unchecked.push(format!("{what}: not checked in time"));
+            continue;
+        }
+        let sql = if is_index {
+            format!("SELECT {schema}.bt_index_check($1::oid::regclass)::text AS found")
+        } else {
+            format!("SELECT msg AS found FROM {schema}.verify_heapam($1::oid::regclass, on_error_stop => true) LIMIT 1")
+        };
+        run(connection, context, format!("SAVEPOINT one; SET LOCAL statement_timeout = {}", left().as_millis()))
+            .await?;
+        let found = bound(connection, context, sql, &[&oid]).await.map(|rows| {
+            let said = rows.first().map(|row| text(row, "found")).filter(|said| !said.is_empty());
+            said.map(|said| format!("{what} is damaged: {said}"))
+        });
+        let found = match found {
+            Err(Failure::Failed { message, .. }) if !message.contains("statement timeout") => {
+                Ok(Some(format!("{what} is damaged: {}", message.trim_start_matches("the database refuses: "))))
+            }
+            other => other,
+        };
+        findings.add(&what, found)?;
+        run(connection, context, "ROLLBACK TO SAVEPOINT one".to_owned()).await?;
+    }
+    Ok(())
+}
+
+/// Indexes and pages of a restored database, all of them, by `pg_amcheck`; the extension that it needs is taken out
+/// again. Sentences; empty when all is well.
 ///
 /// # Errors
 /// When it could not be run.
@@ -103,45 +230,29 @@ pub async fn pages(
     let user = connect::target(context)?.user.clone();
     let mut connection = connect::open(server, database, context).await?;
     let had = rows(&mut connection, context, "SELECT 1 FROM pg_extension WHERE extname = 'amcheck'".to_owned()).await?;
-    let arguments = [
-        "pg_amcheck",
-        "--install-missing",
-        "--no-dependent-toast",
-        "-j2",
-        "-h",
-        tools::SERVER,
-        "-U",
-        &user,
-        "-d",
-        database,
-    ];
+    let arguments = ["pg_amcheck", "--install-missing", "-j2", "-h", tools::SERVER, "-U", &user, "-d", database];
     let tool = tools::Tool {
         name: "amcheck",
         arguments: arguments.map(str::to_owned).to_vec(),
         backups: None,
         beside: &server.container,
+        server: Some(server),
     };
     let output = tools::run(engine, context, tool).await;
     if had.is_empty() {
-        let _ = connect::run(&mut connection, context, "DROP EXTENSION IF EXISTS amcheck".to_owned()).await;
+        // Also after a stop: what was not in the backup must not be in what is restored from it.
+        let _ = run(&mut connection, &connect::calm(context), "DROP EXTENSION IF EXISTS amcheck".to_owned()).await;
     }
     let _ = connection.close().await;
     let output = output?;
     match output.code {
         0 => Ok(Vec::new()),
         // 2: it ran, and found corruption (pg_amcheck, Exit Status). 1: it could not go on, which damage causes too.
-        _ => {
-            let mut lines: Vec<_> =
-                output.lines().into_iter().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect();
+        code => {
+            let mut lines = output.lines();
+            lines.retain(|line| !line.trim().is_empty());
             lines.truncate(NAMED);
-            Ok(if lines.is_empty() { vec![format!("pg_amcheck ended with {}", output.code)] } else { lines })
+            Ok(if lines.is_empty() { vec![format!("pg_amcheck ended with {code}")] } else { lines })
         }
     }
-}
-
-/// Time that is left for a part of a step, so that what comes after it has its share.
-pub fn share(context: &Context, share: f64, least: Duration) -> Context {
-    let mut part = context.clone();
-    part.timeout = context.timeout.mul_f64(share).max(least);
-    part
 }

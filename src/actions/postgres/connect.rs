@@ -1,14 +1,18 @@
 //! Connections of drbot's own to a server: short limits, a name that tells whose they are.
+//!
+//! What must stay true: the password is resolved at use and is in no message; a session that drbot no longer waits for
+//! ends by itself, so that nothing goes on behind its back.
 
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
 use sqlx::{
-    AssertSqlSafe, ConnectOptions, Connection, PgConnection,
+    AssertSqlSafe, ConnectOptions, Connection, PgConnection, Row,
     postgres::{PgConnectOptions, PgRow},
 };
+use tokio_util::sync::CancellationToken;
 
-use super::names;
+use super::{carry::FENCE, names};
 use crate::{
     actions::{Context, Failure, docker},
     config::settings::PostgresTarget,
@@ -16,6 +20,8 @@ use crate::{
 
 /// The limit of getting a connection.
 const CONNECT: Duration = Duration::from_secs(3);
+/// The limit of tidying up after a stop.
+const CLEANUP: Duration = Duration::from_secs(5);
 
 /// A server that can be talked to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,14 +51,16 @@ pub fn live(context: &Context) -> Result<Server, Failure> {
     Ok(Server { container: target.container.clone(), host: target.host.clone(), port: target.port, is_fresh: false })
 }
 
-/// The fresh server that this run made, if it made one, reached by its address on the container network.
+/// The fresh server that this run made, if it made one, reached by its address on the container network. One that is
+/// stopped has no address, but is there: an interrupted swap leaves it so.
 ///
 /// # Errors
 /// When Docker does not answer.
 pub async fn fresh(engine: &docker::Engine, context: &Context) -> Result<Option<Server>, Failure> {
     let name = names::fresh_container(&target(context)?.container, &context.labels.run);
     let Some(found) = engine.inspect(&name, context).await? else { return Ok(None) };
-    Ok(address(&found).map(|host| Server { container: name, host, port: 5432, is_fresh: true }))
+    let host = address(&found).unwrap_or_default();
+    Ok(Some(Server { container: name, host, port: 5432, is_fresh: true }))
 }
 
 /// The first address of a container on a network.
@@ -68,12 +76,34 @@ pub fn application_name(context: &Context) -> String {
     format!("drbot {} {}", context.labels.run, context.labels.step).chars().take(63).collect()
 }
 
+/// A database that is there whatever becomes of `database`: renames and drops are done from it.
+pub fn aside_from(database: &str) -> &'static str {
+    if database == "postgres" { "template1" } else { "postgres" }
+}
+
 /// A connection with the action's time limit on every statement.
 ///
 /// # Errors
-/// That the server cannot be reached, in words, without the password.
+/// That the server cannot be reached, in words, without the password; a refusal when it does not accept the user.
 pub async fn open(server: &Server, database: &str, context: &Context) -> Result<PgConnection, Failure> {
+    // drbot's own sessions write behind the fence, and read times as UTC.
+    open_with(server, database, context, &[(FENCE, "off"), ("TimeZone", "UTC")]).await
+}
+
+/// As [`open`], with these settings and no others.
+///
+/// # Errors
+/// As [`open`].
+pub async fn open_with(
+    server: &Server,
+    database: &str,
+    context: &Context,
+    settings: &[(&str, &str)],
+) -> Result<PgConnection, Failure> {
     let target = target(context)?;
+    if server.host.is_empty() {
+        return Err(Failure::failed(format!("{} does not run", server.container)));
+    }
     let password = context.secrets.resolve(&target.password).map_err(|error| Failure::refused(format!("{error:#}")))?;
     let limit = context.timeout.as_millis().clamp(1_000, 3_600_000).to_string();
     let options = PgConnectOptions::new_without_pgpass()
@@ -83,22 +113,40 @@ pub async fn open(server: &Server, database: &str, context: &Context) -> Result<
         .password(password.expose_secret())
         .database(database)
         .application_name(&application_name(context))
-        .options([("statement_timeout", limit.as_str()), ("lock_timeout", "10000"), ("client_min_messages", "warning")])
+        .options([
+            ("statement_timeout", limit.as_str()),
+            ("lock_timeout", "10000"),
+            ("idle_in_transaction_session_timeout", "0"),
+            ("client_min_messages", "warning"),
+        ])
+        .options(settings.iter().copied())
         .disable_statement_logging();
-    let connect = context.clock.timeout(CONNECT, PgConnection::connect_with(&options));
+    let work = context.clock.timeout(CONNECT, async {
+        let mut connection = PgConnection::connect_with(&options).await?;
+        // A statement whose client is gone is ended within a second (PostgreSQL 14 on; nothing to set before).
+        let sql =
+            "SELECT set_config(name, '1s', false) FROM pg_settings WHERE name = 'client_connection_check_interval'";
+        sqlx::raw_sql(sql).execute(&mut connection).await?;
+        Ok::<_, sqlx::Error>(connection)
+    });
     let connected = tokio::select! {
-        connected = connect => connected,
+        connected = work => connected,
         () = context.cancel.cancelled() => return Err(Failure::Cancelled),
     };
+    let place = format!("{}:{}", server.host, server.port);
     match connected {
         Some(Ok(connection)) => Ok(connection),
-        Some(Err(error)) => {
-            Err(failed(context, &format!("the database {database} at {}:{}", server.host, server.port), &error))
+        // 28…: Invalid Authorization Specification (PostgreSQL Error Codes). Trying again would not help.
+        Some(Err(sqlx::Error::Database(error))) if error.code().is_some_and(|code| code.starts_with("28")) => {
+            let text = format!(
+                "the server at {place} refuses drbot: {}; see user and password of the target",
+                error.message()
+            );
+            Err(Failure::refused(context.secrets.mask(&text)))
         }
+        Some(Err(error)) => Err(failed(context, &format!("the database {database} at {place}"), &error)),
         None => Err(Failure::failed(format!(
-            "the database server at {}:{} does not answer within {} s",
-            server.host,
-            server.port,
+            "the database server at {place} does not answer within {} s",
             CONNECT.as_secs()
         ))),
     }
@@ -114,7 +162,7 @@ pub fn failed(context: &Context, what: &str, error: &sqlx::Error) -> Failure {
     Failure::failed(context.secrets.mask(&format!("{what}: {text}")))
 }
 
-/// Runs statements that return nothing. Stops waiting when the action is stopped; the statement timeout ends the rest.
+/// Runs statements that return nothing. When the action is stopped, the session is dropped, and its statement ends.
 ///
 /// # Errors
 /// What the server says.
@@ -131,11 +179,35 @@ pub async fn run(connection: &mut PgConnection, context: &Context, sql: String) 
 /// # Errors
 /// What the server says.
 pub async fn rows(connection: &mut PgConnection, context: &Context, sql: String) -> Result<Vec<PgRow>, Failure> {
-    let work = sqlx::query(AssertSqlSafe(sql)).fetch_all(connection);
+    bound(connection, context, sql, &[]).await
+}
+
+/// Rows of a query with text parameters.
+///
+/// # Errors
+/// What the server says.
+pub async fn bound(
+    connection: &mut PgConnection,
+    context: &Context,
+    sql: String,
+    values: &[&str],
+) -> Result<Vec<PgRow>, Failure> {
+    let query = values.iter().fold(sqlx::query(AssertSqlSafe(sql)), |query, value| query.bind(*value));
+    let work = query.persistent(false).fetch_all(connection);
     tokio::select! {
         rows = work => rows.map_err(|error| failed(context, "the database refuses", &error)),
         () = context.cancel.cancelled() => Err(Failure::Cancelled),
     }
+}
+
+/// The object id of a database; `None` when there is none of that name.
+///
+/// # Errors
+/// What the server says.
+pub async fn oid(connection: &mut PgConnection, context: &Context, database: &str) -> Result<Option<i64>, Failure> {
+    let sql = "SELECT oid::bigint AS oid FROM pg_database WHERE datname = $1";
+    let found = bound(connection, context, sql.to_owned(), &[database]).await?;
+    Ok(found.first().and_then(|row| row.try_get("oid").ok()))
 }
 
 /// Ends every session on a database but this one; how many there were.
@@ -143,9 +215,28 @@ pub async fn rows(connection: &mut PgConnection, context: &Context, sql: String)
 /// # Errors
 /// What the server says.
 pub async fn end_sessions(connection: &mut PgConnection, context: &Context, database: &str) -> Result<usize, Failure> {
-    let sql = format!(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = {} AND pid <> pg_backend_pid()",
-        names::literal(database)
-    );
-    Ok(rows(connection, context, sql).await?.len())
+    let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()";
+    Ok(bound(connection, context, sql.to_owned(), &[database]).await?.len())
+}
+
+/// The same action with a cancel of its own and little time: for tidying up after it was stopped.
+pub fn calm(context: &Context) -> Context {
+    Context { cancel: CancellationToken::new(), timeout: CLEANUP, ..context.clone() }
+}
+
+/// Ends what this step has on a server: the backends of a tool that was killed work on until they notice.
+pub async fn end_own_sessions(server: &Server, context: &Context) {
+    let calm = calm(context);
+    let work = async {
+        let mut connection = open(server, "postgres", &calm).await?;
+        let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1 AND pid <> pg_backend_pid()";
+        bound(&mut connection, &calm, sql.to_owned(), &[&application_name(context)]).await?;
+        let _ = connection.close().await;
+        Ok::<_, Failure>(())
+    };
+    match context.clock.timeout(CLEANUP, work).await {
+        Some(Ok(())) => {}
+        Some(Err(failure)) => tracing::warn!(%failure, "the sessions of a stopped step could not be ended"),
+        None => tracing::warn!("the sessions of a stopped step could not be ended: no answer"),
+    }
 }

@@ -14,12 +14,24 @@ use crate::{
     clock::Timestamp,
 };
 
-/// Rows of every user table, by `schema.table`.
+/// Rows of every user table, by `schema.table`. Partitions count as their table.
 ///
 /// # Errors
 /// When a table cannot be read.
 pub async fn counts(connection: &mut PgConnection, context: &Context) -> Result<BTreeMap<String, i64>, Failure> {
     let tables = tables(connection, context).await?;
+    counts_of(connection, context, &tables).await
+}
+
+/// Rows of these tables.
+///
+/// # Errors
+/// When one cannot be read.
+pub async fn counts_of(
+    connection: &mut PgConnection,
+    context: &Context,
+    tables: &[String],
+) -> Result<BTreeMap<String, i64>, Failure> {
     if tables.is_empty() {
         return Ok(BTreeMap::new());
     }
@@ -37,16 +49,29 @@ pub async fn counts(connection: &mut PgConnection, context: &Context) -> Result<
         .map_err(|error| failed(context, "the counts", &error))
 }
 
-/// The names of all user tables.
+/// The names of all user tables, partitions left out.
 ///
 /// # Errors
 /// When the catalogue cannot be read.
 pub async fn tables(connection: &mut PgConnection, context: &Context) -> Result<Vec<String>, Failure> {
-    let sql =
+    named(connection, context, "NOT c.relispartition").await
+}
+
+/// The names of all user tables and of all partitions, as a manifest has them.
+///
+/// # Errors
+/// When the catalogue cannot be read.
+pub async fn tables_and_partitions(connection: &mut PgConnection, context: &Context) -> Result<Vec<String>, Failure> {
+    named(connection, context, "true").await
+}
+
+async fn named(connection: &mut PgConnection, context: &Context, which: &str) -> Result<Vec<String>, Failure> {
+    let sql = format!(
         "SELECT n.nspname || '.' || c.relname AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-               WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname <> 'information_schema'
-                 AND n.nspname !~ '^pg_' ORDER BY 1";
-    let found = rows(connection, context, sql.to_owned()).await?;
+         WHERE c.relkind IN ('r', 'p') AND {which} AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
+         ORDER BY 1"
+    );
+    let found = rows(connection, context, sql).await?;
     Ok(found.iter().filter_map(|row| row.try_get("name").ok()).collect())
 }
 
@@ -93,8 +118,8 @@ pub async fn newer(connection: &mut PgConnection, context: &Context, than: Times
 /// # Errors
 /// When there is no such database.
 pub async fn size(connection: &mut PgConnection, context: &Context, database: &str) -> Result<u64, Failure> {
-    let sql = format!("SELECT pg_database_size({}) AS size", literal(database));
-    let found = rows(connection, context, sql).await?;
+    let sql = "SELECT pg_database_size($1::text::name) AS size".to_owned();
+    let found = connect::bound(connection, context, sql, &[database]).await?;
     let size: i64 = found.first().and_then(|row| row.try_get("size").ok()).unwrap_or(0);
     Ok(size.unsigned_abs())
 }
@@ -129,27 +154,21 @@ pub async fn perform_counts(context: &Context, database: &str) -> Result<Done, F
         .with("size", size))
 }
 
-/// `postgres.sql`: one statement in a read-only transaction, values bound.
+/// `postgres.sql`: one statement in a read-only transaction, values bound. They are bound as text: a query that wants
+/// another type says so (`$1::bigint`). At most 1000 rows.
 ///
 /// # Errors
 /// What the server says.
 pub async fn perform_sql(context: &Context, database: &str, query: &str, params: &[String]) -> Result<Done, Failure> {
     let mut connection = connect::open(&connect::live(context)?, database, context).await?;
     connect::run(&mut connection, context, "BEGIN READ ONLY".to_owned()).await?;
-    let sql = format!(
-        "SELECT to_jsonb(answer)::text AS row FROM ({}) AS answer LIMIT 1000",
-        query.trim().trim_end_matches(';')
-    );
-    let work = params
-        .iter()
-        .fold(sqlx::query(AssertSqlSafe(sql)), |query, value| query.bind(value))
-        .fetch_all(&mut connection);
-    let found = tokio::select! {
-        rows = work => rows.map_err(|error| failed(context, "the query", &error))?,
-        () = context.cancel.cancelled() => return Err(Failure::Cancelled),
-    };
+    // On lines of its own, so that a comment at its end comments nothing else out.
+    let query = query.trim().trim_end_matches(';');
+    let sql = format!("SELECT to_jsonb(answer)::text AS row FROM (\n{query}\n) AS answer LIMIT 1000");
+    let params: Vec<&str> = params.iter().map(String::as_str).collect();
+    let found = connect::bound(&mut connection, context, sql, &params).await?;
+    let _ = connection.close().await;
     let rows: Vec<Value> =
         found.iter().filter_map(|row| serde_json::from_str(&row.try_get::<String, _>("row").ok()?).ok()).collect();
-    let _ = connection.close().await;
     Ok(Done::new(format!("{} rows", rows.len())).with("count", rows.len()).with("rows", rows))
 }

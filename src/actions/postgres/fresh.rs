@@ -1,16 +1,18 @@
 //! A fresh server beside one that does not start: the same image, settings and network, on a volume of its own.
 //!
-//! The old container and its volume are not touched: what is on it may be all that is left.
+//! The old container and its volume are not touched: what is on it may be all that is left. Until the swap the fresh one
+//! bears none of the old one's names, ports or compose labels, so that nobody takes it for the real one.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use bollard::{
+    errors::Error,
     models::{
-        ContainerCreateBody, ContainerInspectResponse, EndpointSettings, MountPoint, NetworkingConfig,
-        VolumeCreateRequest,
+        ContainerCreateBody, ContainerInspectResponse, EndpointSettings, HostConfig, MountPoint, NetworkConnectRequest,
+        NetworkingConfig, RestartPolicy, VolumeCreateRequest,
     },
     query_parameters::{
-        CreateContainerOptionsBuilder, RemoveContainerOptionsBuilder, RemoveVolumeOptionsBuilder, StartContainerOptions,
+        CreateContainerOptionsBuilder, RemoveContainerOptionsBuilder, RemoveVolumeOptions, StartContainerOptions,
     },
 };
 use sqlx::Connection;
@@ -28,34 +30,51 @@ const EVERY: Duration = Duration::from_millis(200);
 /// Where PostgreSQL's data is, in images that follow the official one's conventions.
 const DATA: &str = "/var/lib/postgresql/data";
 
-/// The fresh server of this run, made and started if it is not there yet.
+/// Makes and starts this run's fresh server.
 ///
 /// # Errors
 /// Why there can be none.
 pub async fn server(engine: &docker::Engine, context: &Context) -> Result<Server, Failure> {
     let target = connect::target(context)?;
     let name = names::fresh_container(&target.container, &context.labels.run);
-    if engine.inspect(&name, context).await?.is_none() {
-        let old = engine.inspect(&target.container, context).await?.ok_or_else(|| {
-            Failure::failed(format!("there is no container {}, whose settings a fresh server needs", target.container))
-        })?;
-        let volume = volume(&target.container, &context.labels.run);
-        create(engine, context, &old, &name, &volume, false).await?;
-    }
+    let missing =
+        || Failure::failed(format!("there is no container {}, whose settings a fresh server needs", target.container));
+    let old = engine.inspect(&target.container, context).await?.ok_or_else(missing)?;
+    let volume = volume(context)?;
+    let client = engine.client(context).await?;
+    let request = VolumeCreateRequest {
+        name: Some(volume.clone()),
+        labels: Some(tools::labels(context, "server", project(&old).as_ref())),
+        ..VolumeCreateRequest::default()
+    };
+    docker::stoppable(context, client.create_volume(request))
+        .await?
+        .map_err(|error| engine.explain(&volume, &error))?;
+    create(engine, context, &old, &name, &volume, false).await?;
     start(engine, context, &name).await?;
     let server = connect::fresh(engine, context)
         .await?
+        .filter(|server| !server.host.is_empty())
         .ok_or_else(|| Failure::failed(format!("the fresh server {name} has no address on its network")))?;
     wait_ready(context, &server).await?;
     Ok(server)
 }
 
-pub fn volume(container: &str, run: &str) -> String {
-    format!("{container}-data-drbot-{run}")
+/// The volume of this run's fresh server.
+///
+/// # Errors
+/// When the command has no target with a database.
+pub fn volume(context: &Context) -> Result<String, Failure> {
+    Ok(format!("{}-data-drbot-{}", connect::target(context)?.container, context.labels.run))
 }
 
-/// Creates a container like `old` on another volume; with its names on the network and its ports only when it is to
-/// take its place.
+/// The compose project that a container belongs to.
+pub fn project(container: &ContainerInspectResponse) -> Option<String> {
+    container.config.as_ref()?.labels.as_ref()?.get("com.docker.compose.project").cloned()
+}
+
+/// Creates a container like `old` on another volume; with its names on the network, its ports and its labels only when
+/// it is to take its place.
 ///
 /// # Errors
 /// What Docker says.
@@ -69,35 +88,14 @@ pub async fn create(
 ) -> Result<(), Failure> {
     let client = engine.client(context).await?;
     let config = old.config.clone().unwrap_or_default();
-    let mut host = old.host_config.clone().unwrap_or_default();
-    let others = old.mounts.iter().flatten().filter(|mount| mount.destination.as_deref() != Some(data_directory(old)));
-    let mut binds: Vec<String> = others.filter_map(bind).collect();
-    binds.push(format!("{volume}:{}", data_directory(old)));
-    host.binds = Some(binds);
-    host.mounts = None;
-    if !in_its_place {
-        host.port_bindings = None;
-        host.publish_all_ports = Some(false);
-    }
-    let mut labels = config.labels.clone().unwrap_or_default();
-    if !in_its_place {
-        let project = labels.get("com.docker.compose.project");
-        make_volume(engine, context, volume, project).await?;
-        // Compose must not take it for its own.
-        let project = labels.get("com.docker.compose.project").cloned();
-        labels.retain(|label, _| !label.starts_with("com.docker.compose"));
-        labels.extend(tools::labels(context, "server", project.as_ref()));
-    } else {
-        labels.extend(tools::labels(context, "server", labels.get("com.docker.compose.project").cloned().as_ref()));
-    }
-    let networks = old.network_settings.as_ref().and_then(|settings| settings.networks.clone()).unwrap_or_default();
-    let short = old.id.as_deref().unwrap_or_default().get(..12).unwrap_or_default().to_owned();
-    let endpoints = networks.into_iter().map(|(network, endpoint)| {
-        let aliases = endpoint.aliases.unwrap_or_default().into_iter().filter(|alias| *alias != short).collect();
-        (network, EndpointSettings { aliases: in_its_place.then_some(aliases), ..EndpointSettings::default() })
-    });
+    let mut labels = if in_its_place { config.labels.clone().unwrap_or_default() } else { HashMap::new() };
+    labels.extend(tools::labels(context, "server", project(old).as_ref()));
+    let mut networks = endpoints(old, in_its_place);
+    // One network when it is made, the others after (API before 1.44 takes one only).
+    let first = networks.keys().next().cloned();
+    let endpoints_config = first.and_then(|first| networks.remove_entry(&first)).into_iter().collect();
     let body = ContainerCreateBody {
-        image: old.image.clone().or(config.image),
+        image: image(client, old).await,
         cmd: config.cmd,
         entrypoint: config.entrypoint,
         env: config.env,
@@ -108,30 +106,62 @@ pub async fn create(
         stop_signal: config.stop_signal,
         stop_timeout: config.stop_timeout,
         labels: Some(labels),
-        host_config: Some(host),
-        networking_config: Some(NetworkingConfig { endpoints_config: Some(endpoints.collect()) }),
+        host_config: Some(host(old, volume, in_its_place)),
+        networking_config: Some(NetworkingConfig { endpoints_config: Some(endpoints_config) }),
         ..ContainerCreateBody::default()
     };
     let options = CreateContainerOptionsBuilder::default().name(name).build();
     client.create_container(Some(options), body).await.map_err(|error| engine.explain(name, &error))?;
+    for (network, endpoint) in networks {
+        let request = NetworkConnectRequest { container: name.to_owned(), endpoint_config: Some(endpoint) };
+        client.connect_network(&network, request).await.map_err(|error| engine.explain(name, &error))?;
+    }
     Ok(())
 }
 
-/// Labelled, so that whoever cleans up knows whose it is; one that is there already stays as it is.
-async fn make_volume(
-    engine: &docker::Engine,
-    context: &Context,
-    name: &str,
-    project: Option<&String>,
-) -> Result<(), Failure> {
-    let client = engine.client(context).await?;
-    let request = VolumeCreateRequest {
-        name: Some(name.to_owned()),
-        labels: Some(tools::labels(context, "volume", project)),
-        ..VolumeCreateRequest::default()
+/// The image by its name, as compose wants to see it; by its id when the name means another image by now.
+async fn image(client: &bollard::Docker, old: &ContainerInspectResponse) -> Option<String> {
+    let name = old.config.as_ref().and_then(|config| config.image.clone());
+    if let Some(name) = &name
+        && let Ok(found) = client.inspect_image(name).await
+        && found.id == old.image
+    {
+        return Some(name.clone());
+    }
+    old.image.clone().or(name)
+}
+
+fn host(old: &ContainerInspectResponse, volume: &str, in_its_place: bool) -> HostConfig {
+    let mut host = old.host_config.clone().unwrap_or_default();
+    let data = data_directory(old);
+    let others = old.mounts.iter().flatten().filter(|mount| mount.destination.as_deref() != Some(data));
+    let mut binds: Vec<String> = others.filter_map(bind).collect();
+    binds.push(format!("{volume}:{data}"));
+    host.binds = Some(binds);
+    host.mounts = None;
+    host.volumes_from = None;
+    host.auto_remove = Some(false);
+    if !in_its_place {
+        host.port_bindings = None;
+        host.publish_all_ports = Some(false);
+        host.restart_policy = Some(RestartPolicy::default());
+        host.links = None;
+    }
+    host
+}
+
+/// Its networks. Without its names there when it stands beside; never with its short id, which is the old one's own.
+fn endpoints(old: &ContainerInspectResponse, in_its_place: bool) -> HashMap<String, EndpointSettings> {
+    let networks = old.network_settings.as_ref().and_then(|settings| settings.networks.clone()).unwrap_or_default();
+    let short = old.id.as_deref().unwrap_or_default().get(..12).unwrap_or_default().to_owned();
+    let like = |endpoint: EndpointSettings| {
+        if !in_its_place {
+            return EndpointSettings::default();
+        }
+        let aliases = endpoint.aliases.unwrap_or_default().into_iter().filter(|alias| *alias != short).collect();
+        EndpointSettings { aliases: Some(aliases), ipam_config: endpoint.ipam_config, ..EndpointSettings::default() }
     };
-    client.create_volume(request).await.map_err(|error| engine.explain(name, &error))?;
-    Ok(())
+    networks.into_iter().map(|(network, endpoint)| (network, like(endpoint))).collect()
 }
 
 /// Where the data directory's volume is mounted: what `PGDATA` says, or above it.
@@ -139,7 +169,8 @@ pub fn data_directory(container: &ContainerInspectResponse) -> &str {
     let mounted = container.mounts.iter().flatten().filter_map(|mount| mount.destination.as_deref());
     let env = container.config.as_ref().and_then(|config| config.env.as_ref());
     let pgdata = env.and_then(|env| env.iter().find_map(|entry| entry.strip_prefix("PGDATA="))).unwrap_or(DATA);
-    mounted.filter(|mount| pgdata.starts_with(mount)).max_by_key(|mount| mount.len()).unwrap_or(DATA)
+    let holds = |mount: &&str| std::path::Path::new(pgdata).starts_with(mount);
+    mounted.filter(holds).max_by_key(|mount| mount.len()).unwrap_or(DATA)
 }
 
 /// The volume that a container's data directory is on.
@@ -172,6 +203,8 @@ pub async fn wait_ready(context: &Context, server: &Server) -> Result<(), Failur
     wait_ready_within(context, server, READY).await
 }
 
+/// As [`wait_ready`]; looks once when the limit is zero.
+///
 /// # Errors
 /// When it does not answer in time.
 pub async fn wait_ready_within(context: &Context, server: &Server, limit: Duration) -> Result<(), Failure> {
@@ -185,24 +218,22 @@ pub async fn wait_ready_within(context: &Context, server: &Server, limit: Durati
                 match found {
                     Ok(rows) if rows.first().is_some_and(is_false) => return Ok(()),
                     Ok(_) => "it is still in recovery".to_owned(),
+                    Err(Failure::Cancelled) => return Err(Failure::Cancelled),
                     Err(failure) => failure.to_string(),
                 }
             }
-            Err(Failure::Cancelled) => return Err(Failure::Cancelled),
-            Err(refused @ Failure::Refused { .. }) => return Err(refused),
-            Err(failure) => failure.to_string(),
+            Err(Failure::Failed { message, .. }) => message,
+            Err(other) => return Err(other),
         };
-        if begin.elapsed() > limit {
-            return Err(Failure::failed(format!(
-                "{} is not ready after {} s: {problem}",
-                server.container,
-                limit.as_secs()
-            )));
+        if begin.elapsed() >= limit {
+            let text = if limit.is_zero() {
+                problem
+            } else {
+                format!("{} is not ready after {} s: {problem}", server.container, limit.as_secs())
+            };
+            return Err(Failure::failed(text));
         }
-        tokio::select! {
-            () = context.clock.sleep(EVERY) => {}
-            () = context.cancel.cancelled() => return Err(Failure::Cancelled),
-        }
+        docker::stoppable(context, context.clock.sleep(EVERY)).await?;
     }
 }
 
@@ -211,21 +242,31 @@ fn is_false(row: &sqlx::postgres::PgRow) -> bool {
     row.try_get::<String, _>("recovering").is_ok_and(|text| text == "false")
 }
 
-/// Removes the fresh server of this run and its volume, when it made one that did not take the old one's place.
+/// Removes this run's fresh server with its volume; not the volume when it has taken the old one's place, because then a
+/// container uses it. Returns whether there was anything.
 ///
 /// # Errors
 /// What Docker says.
 pub async fn remove(engine: &docker::Engine, context: &Context) -> Result<bool, Failure> {
     let target = connect::target(context)?;
     let name = names::fresh_container(&target.container, &context.labels.run);
+    let volume = volume(context)?;
     let client = engine.client(context).await?;
-    if engine.inspect(&name, context).await?.is_none() {
-        return Ok(false);
+    let was_there = engine.inspect(&name, context).await?.is_some();
+    if was_there {
+        let options = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
+        let removed = docker::stoppable(context, client.remove_container(&name, Some(options))).await?;
+        removed.map_err(|error| engine.explain(&name, &error))?;
     }
-    let options = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
-    client.remove_container(&name, Some(options)).await.map_err(|error| engine.explain(&name, &error))?;
-    let volume = volume(&target.container, &context.labels.run);
-    let options = RemoveVolumeOptionsBuilder::default().build();
-    client.remove_volume(&volume, Some(options)).await.map_err(|error| engine.explain(&volume, &error))?;
-    Ok(true)
+    // Once the old one stands aside, the volume is the live data, whatever became of the container on it.
+    let aside = names::damaged_container(&target.container, &context.labels.run);
+    if engine.inspect(&aside, context).await?.is_some() {
+        return Ok(was_there);
+    }
+    match docker::stoppable(context, client.remove_volume(&volume, None::<RemoveVolumeOptions>)).await? {
+        Ok(()) => Ok(true),
+        // 404: there is none. 409: it is in use, and is the live one's by now.
+        Err(Error::DockerResponseServerError { status_code: 404 | 409, .. }) => Ok(was_there),
+        Err(error) => Err(engine.explain(&volume, &error)),
+    }
 }

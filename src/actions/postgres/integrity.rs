@@ -32,8 +32,10 @@ pub async fn perform(
     let mut checked = Vec::new();
     match &manifest {
         Some(manifest) => {
+            let all = data::tables_and_partitions(&mut connection, context).await?;
+            let all = data::counts_of(&mut connection, context, &all).await?;
             for (table, rows) in &manifest.tables {
-                match tables.get(table) {
+                match all.get(table) {
                     None => wrong.push(format!("the table {table} was not restored")),
                     Some(there) if there != rows => {
                         wrong.push(format!("{table} has {there} rows, the backup says {rows}"))
@@ -50,7 +52,9 @@ pub async fn perform(
         None => checked.push("counts could not be compared: the backup has no manifest".to_owned()),
     }
     step(1, "constraints and foreign keys");
-    wrong.extend(checks::data(&mut connection, context).await?);
+    let found = checks::data(&mut connection, context).await?;
+    wrong.extend(found.wrong);
+    wrong.extend(found.unchecked);
     checked.push("constraints, foreign keys, indexes valid".to_owned());
     let _ = connection.close().await;
     step(2, "indexes and pages");
@@ -84,6 +88,7 @@ async fn analyze(
         arguments: arguments.map(str::to_owned).to_vec(),
         backups: None,
         beside: &server.container,
+        server: Some(server),
     };
     let output = tools::run(engine, context, tool).await?;
     if output.code == 0 { Ok(()) } else { Err(Failure::failed(format!("ANALYZE failed: {}", output.tail()))) }

@@ -12,10 +12,13 @@ mod connect;
 mod data;
 mod fresh;
 mod integrity;
+mod live;
 mod loss;
 mod names;
 mod restore;
+mod scan;
 mod swap;
+mod switch;
 mod tools;
 mod verify;
 mod writes;
@@ -29,7 +32,7 @@ use crate::runbook::action::Postgres;
 /// When what must be known cannot be found out.
 pub async fn prepare(engine: &docker::Engine, action: &Postgres, context: &Context) -> Result<Fields, Failure> {
     match action {
-        Postgres::Swap { database, with } => swap::prepare(engine, context, database, with).await,
+        Postgres::Swap { database, with } => Box::pin(swap::prepare(engine, context, database, with)).await,
         _ => Ok(Fields::new()),
     }
 }
@@ -47,7 +50,7 @@ pub async fn perform(engine: &docker::Engine, action: &Postgres, context: &Conte
             Box::pin(restore::perform(engine, context, &order)).await
         }
         Postgres::Integrity { database, backup } => integrity::perform(engine, context, database, backup).await,
-        Postgres::Swap { database, with } => swap::perform(engine, context, database, with).await,
+        Postgres::Swap { database, with } => Box::pin(swap::perform(engine, context, database, with)).await,
         Postgres::Writes { database, allow } => writes::perform(context, database, *allow).await,
         Postgres::Drop { database } => drop_database(engine, context, database).await,
         Postgres::Loss { database } => loss::perform(context, database).await,
@@ -57,11 +60,11 @@ pub async fn perform(engine: &docker::Engine, action: &Postgres, context: &Conte
 
 /// Ends what the interrupted attempt left running, then tells whether it had taken effect.
 pub async fn probe(engine: &docker::Engine, action: &Postgres, context: &Context) -> Probe {
-    if let Err(failure) = tools::end_leftovers(engine, context).await {
+    if let Err(failure) = end_leftovers(engine, context).await {
         tracing::warn!(%failure, "what an interrupted step left running could not be ended");
     }
     match action {
-        Postgres::Swap { database, .. } => swap::probe(engine, context, database).await,
+        Postgres::Swap { database, with } => Box::pin(swap::probe(engine, context, database, with)).await,
         _ => Probe::DidNotHappen,
     }
 }
@@ -80,17 +83,32 @@ async fn locate(
     Ok((connect::live(context)?, database.to_owned()))
 }
 
-/// `postgres.drop`: what a run restored beside, on whichever server. Gone already is good.
+/// `postgres.drop`: what a run restored beside, on whichever server. Gone already is good. A server that does not run
+/// holds up nothing: its undo must not be stuck because of what can be dropped any day.
 async fn drop_database(engine: &docker::Engine, context: &Context, database: &str) -> Result<Done, Failure> {
     names::must_be_scratch(database)?;
-    let end = tools::end_leftovers_of_run(engine, context).await;
-    if fresh::remove(engine, context).await? {
-        return Ok(Done::new("the fresh server and its volume are removed"));
+    end_leftovers_of_run(engine, context).await?;
+    let had_fresh = fresh::remove(engine, context).await?;
+    let live = connect::live(context)?;
+    let dropped = async {
+        let mut connection = connect::open(&live, "postgres", context).await?;
+        restore::drop_database(&mut connection, context, database).await?;
+        let _ = connection.close().await;
+        Ok::<_, Failure>(())
+    };
+    match dropped.await {
+        Ok(()) if had_fresh => Ok(Done::new("the fresh server and its volume are removed")),
+        Ok(()) => Ok(Done::new(format!("{database} is dropped"))),
+        Err(Failure::Cancelled) => Err(Failure::Cancelled),
+        Err(_) if had_fresh => Ok(Done::new("the fresh server and its volume are removed")),
+        Err(failure) => {
+            let runs = engine.inspect(&live.container, context).await?.is_some_and(|found| docker::is_running(&found));
+            if runs {
+                return Err(failure);
+            }
+            Ok(Done::new(format!("{} does not run; if {database} is left in it, drop it when it does", live.container)))
+        }
     }
-    end?;
-    let mut connection = connect::open(&connect::live(context)?, "postgres", context).await?;
-    connect::end_sessions(&mut connection, context, database).await?;
-    connect::run(&mut connection, context, format!("DROP DATABASE IF EXISTS {}", names::quoted(database)?)).await?;
-    let _ = connection.close().await;
-    Ok(Done::new(format!("{database} is dropped")))
 }
+
+pub use tools::{end_leftovers, end_leftovers_of_run};

@@ -18,7 +18,7 @@ use bollard::{
 use futures::StreamExt;
 use secrecy::ExposeSecret;
 
-use super::connect;
+use super::{carry::FENCE, connect};
 use crate::actions::{Context, Failure, docker};
 
 /// Where the tool finds its password.
@@ -41,6 +41,8 @@ pub struct Tool<'a> {
     pub backups: Option<&'a Path>,
     /// The container whose image and network are used.
     pub beside: &'a str,
+    /// The server that it works on: when the tool is stopped, its sessions there are ended too.
+    pub server: Option<&'a connect::Server>,
 }
 
 #[derive(Debug)]
@@ -110,6 +112,8 @@ pub async fn run(engine: &docker::Engine, context: &Context, tool: Tool<'_>) -> 
             format!("PGPASSFILE={PASSFILE}"),
             format!("PGAPPNAME={}", connect::application_name(context)),
             "PGCONNECT_TIMEOUT=10".to_owned(),
+            // Settings of the database are for its users; a tool works behind the write fence, for as long as it takes.
+            format!("PGOPTIONS=-c {FENCE}=off -c statement_timeout=0"),
         ]),
         labels: Some(labels(context, "tool", project)),
         host_config: Some(HostConfig {
@@ -144,7 +148,24 @@ pub async fn run(engine: &docker::Engine, context: &Context, tool: Tool<'_>) -> 
     };
     let result = docker::stoppable(context, work).await.and_then(|result| result);
     remove(client, &name, context).await;
+    if let (Err(_), Some(server)) = (&result, tool.server) {
+        connect::end_own_sessions(server, context).await;
+    }
     result
+}
+
+/// The last line that a container wrote, cut short.
+pub async fn last_words(client: &bollard::Docker, name: &str, context: &Context) -> String {
+    let options = LogsOptionsBuilder::default().stdout(true).stderr(true).tail("3").build();
+    let mut stream = client.logs(name, Some(options));
+    let mut last = String::new();
+    while let Some(Ok(chunk)) = stream.next().await {
+        let text = String::from_utf8_lossy(&chunk.into_bytes()).trim().to_owned();
+        if !text.is_empty() {
+            last = text;
+        }
+    }
+    context.secrets.mask(&last.chars().take(300).collect::<String>())
 }
 
 /// A tar archive with the password file, readable by root alone, as libpq demands (The Password File).

@@ -4,18 +4,17 @@
 //! is its checksum against the manifest, the trailer of a plain dump, and reading all of a custom one. Age never
 //! refuses: it is a figure for the approver.
 
-use std::{io::Read, path::Path};
-
 use serde_json::json;
-use sha2::{Digest, Sha256};
 use sqlx::Connection;
 
 use super::{
     backup::{self, BackupInfo, Format},
-    connect, data, tools,
+    connect, data,
+    scan::{self, Scan},
+    tools,
 };
 use crate::{
-    actions::{Context, Done, Failure, ProgressValue, docker},
+    actions::{Context, Done, Failure, docker},
     clock::Timestamp,
 };
 
@@ -31,19 +30,27 @@ const SETTLED: i64 = 2;
 pub async fn perform(engine: &docker::Engine, context: &Context, name: &str, database: &str) -> Result<Done, Failure> {
     let all = backup::list_off_thread(context).await?;
     let mut passed_over = Vec::new();
-    let (chosen, sha256) = if name == NEWEST {
+    let (chosen, scan) = if name == NEWEST {
         newest(engine, context, &all, &mut passed_over).await?
     } else {
         let chosen = named(&all, name)?;
         refuse_damaged(chosen)?;
-        let sha256 = prove(engine, context, chosen).await?;
-        (chosen, sha256)
+        let scan = prove(engine, context, chosen).await?;
+        (chosen, scan)
     };
     let manifest = chosen.manifest.as_ref();
     let (loss_seconds, loss_rows) = loss(context, chosen, database).await;
     let integrity = if manifest.is_some() { "verified" } else { "unknown" };
     let mut warnings = chosen.flags.clone();
+    if manifest.is_none() {
+        let critical = &connect::target(context)?.critical_tables;
+        let missing = critical.iter().filter(|table| !scan.tables.contains_key(*table));
+        warnings.extend(missing.map(|table| format!("the table {table} is missing in it")));
+    }
     warnings.extend(passed_over);
+    // Counted in the file itself where its maker says nothing.
+    let counted = (!scan.tables.is_empty() && scan.tables.values().all(|rows| *rows >= 0)).then_some(&scan.tables);
+    let tables = manifest.map(|manifest| &manifest.tables).or(counted);
     let summary = match integrity {
         "verified" => format!("{}: whole, checksum right, {} old", chosen.file, backup::length(chosen.age)),
         _ => format!("{}: readable, but its integrity is unknown (no manifest)", chosen.file),
@@ -52,14 +59,14 @@ pub async fn perform(engine: &docker::Engine, context: &Context, name: &str, dat
     Ok(Done::new(summary)
         .with("backup", chosen.file.clone())
         .with("path", path)
-        .with("sha256", sha256)
+        .with("sha256", scan.sha256)
         .with("size", chosen.size)
         .with("format", serde_json::to_value(chosen.format).unwrap_or_default())
         .with("identity", serde_json::to_value(&chosen.identity).unwrap_or_default())
         .with("age", chosen.age)
         .with("integrity", integrity)
-        .with("tables", json!(manifest.map(|manifest| &manifest.tables)))
-        .with("rows", json!(manifest.map(backup::Manifest::rows)))
+        .with("tables", json!(tables))
+        .with("rows", json!(tables.map(|tables| tables.values().sum::<i64>())))
         .with("newest", json!(manifest.and_then(backup::Manifest::newest_at)))
         .with("loss_seconds", json!(loss_seconds))
         .with("loss_rows", json!(loss_rows))
@@ -82,7 +89,7 @@ pub fn named<'a>(all: &'a [BackupInfo], name: &str) -> Result<&'a BackupInfo, Fa
 }
 
 fn refuse_damaged(backup: &BackupInfo) -> Result<(), Failure> {
-    let other = backup.manifest.is_some() && backup.flags.iter().any(|flag| flag.starts_with("it is of the database"));
+    let other = backup.flags.iter().any(|flag| flag.starts_with("it is of the database"));
     match backup.integrity {
         "damaged" => Err(Failure::refused(format!("{} is damaged: {}", backup.file, backup.flags.join("; ")))),
         _ if other => Err(Failure::refused(format!("{} cannot be used: {}", backup.file, backup.flags.join("; ")))),
@@ -96,14 +103,14 @@ async fn newest<'a>(
     context: &Context,
     all: &'a [BackupInfo],
     passed_over: &mut Vec<String>,
-) -> Result<(&'a BackupInfo, String), Failure> {
+) -> Result<(&'a BackupInfo, Scan), Failure> {
     for backup in all {
         if !backup.may_be_default() {
             passed_over.push(format!("{} was passed over: {}", backup.file, backup.flags.join("; ")));
             continue;
         }
         match prove(engine, context, backup).await {
-            Ok(sha256) => return Ok((backup, sha256)),
+            Ok(scan) => return Ok((backup, scan)),
             Err(Failure::Refused { message }) => {
                 passed_over.push(format!("{} was passed over: {message}", backup.file))
             }
@@ -119,19 +126,16 @@ async fn newest<'a>(
     }))
 }
 
-/// Reads all of it: checksum, stability, and for a custom dump every block of it by `pg_restore`. Returns its SHA-256.
-async fn prove(engine: &docker::Engine, context: &Context, backup: &BackupInfo) -> Result<String, Failure> {
+/// Reads all of it: checksum, stability, and for a custom dump every block of it by `pg_restore`.
+async fn prove(engine: &docker::Engine, context: &Context, backup: &BackupInfo) -> Result<Scan, Failure> {
     let refused = |why: String| Failure::refused(format!("{}: {why}", backup.file));
-    if let Some(sha256) = backup::proved(&backup.path, &backup.identity).filter(|_| backup.manifest.is_some()) {
-        return Ok(sha256);
-    }
-    let sha256 = checksum(context, &backup.path, backup.size).await?;
+    let mut scan = scan::scan(context, backup).await?;
     let settled = std::fs::symlink_metadata(&backup.path).map_err(|error| refused(format!("it is gone: {error}")))?;
     if backup::identity(&settled) != backup.identity {
         return Err(refused("it is being written right now: it changed while it was read".to_owned()));
     }
     match &backup.manifest {
-        Some(manifest) if !manifest.sha256.eq_ignore_ascii_case(&sha256) => {
+        Some(manifest) if !manifest.sha256.eq_ignore_ascii_case(&scan.sha256) => {
             return Err(refused(
                 "its checksum is not the one that its manifest names: its content has changed".to_owned(),
             ));
@@ -147,56 +151,53 @@ async fn prove(engine: &docker::Engine, context: &Context, backup: &BackupInfo) 
             }
         }
     }
-    if backup.format == Some(Format::Custom) {
-        let target = connect::target(context)?;
-        let arguments = ["pg_restore", "-f", "/dev/null"].map(str::to_owned).into_iter();
-        let file = format!("{}/{}", tools::BACKUPS, backup.file);
-        let tool = tools::Tool {
-            name: "verify",
-            arguments: arguments.chain([file]).collect(),
-            backups: Some(&target.backups),
-            beside: &target.container,
-        };
-        let output = tools::run(engine, context, tool).await?;
-        if output.code != 0 {
-            return Err(refused(format!("pg_restore cannot read it to its end: {}", output.tail())));
-        }
+    if let Some((command, line)) = &scan.command {
+        return Err(refused(format!(
+            "line {line} has the command {command}, which leaves the database that it is restored into, and could \
+             write into the live one (pg_dump -C makes such dumps); dump it without -C"
+        )));
     }
-    backup::remember_proved(&backup.path, &backup.identity, &sha256);
-    Ok(sha256)
+    if backup.format == Some(Format::Custom) && !scan.readable {
+        pg_restore(engine, context, backup, &["-f", "/dev/null"]).await?;
+        if backup.manifest.is_none() {
+            let listed = pg_restore(engine, context, backup, &["-l"]).await?;
+            scan.tables = listed.lines().filter_map(table_of_listing).map(|table| (table, -1)).collect();
+        }
+        scan.readable = true;
+        scan::remember(backup, &scan);
+    }
+    Ok(scan)
 }
 
-/// SHA-256 of a file, as hex, telling how far it is.
-///
-/// # Errors
-/// When it cannot be read.
-pub async fn checksum(context: &Context, path: &Path, size: u64) -> Result<String, Failure> {
-    let (path, progress, cancel) = (path.to_owned(), context.progress.clone(), context.cancel.clone());
-    let work = tokio::task::spawn_blocking(move || -> std::io::Result<Option<String>> {
-        let mut file = std::fs::File::open(&path)?;
-        let mut hash = Sha256::new();
-        let mut buffer = vec![0; 1 << 20];
-        let mut done = 0;
-        loop {
-            let read = file.read(&mut buffer)?;
-            if read == 0 {
-                break;
-            }
-            if cancel.is_cancelled() {
-                return Ok(None);
-            }
-            hash.update(&buffer[..read]);
-            done += read as u64;
-            progress.report(ProgressValue { done, total: size, unit: "bytes", doing: "checksum".to_owned() });
-        }
-        Ok(Some(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()))
-    });
-    match work.await {
-        Ok(Ok(Some(sha256))) => Ok(sha256),
-        Ok(Ok(None)) => Err(Failure::Cancelled),
-        Ok(Err(error)) => Err(Failure::refused(format!("the backup cannot be read: {error}"))),
-        Err(error) => Err(Failure::failed(error.to_string())),
+/// Reads a custom dump with the tool that would restore it.
+async fn pg_restore(
+    engine: &docker::Engine,
+    context: &Context,
+    backup: &BackupInfo,
+    how: &[&str],
+) -> Result<String, Failure> {
+    let target = connect::target(context)?;
+    let mut arguments = vec!["pg_restore".to_owned()];
+    arguments.extend(how.iter().map(|part| (*part).to_owned()));
+    arguments.push(format!("{}/{}", tools::BACKUPS, backup.file));
+    let tool = tools::Tool {
+        name: "verify",
+        arguments,
+        backups: Some(&target.backups),
+        beside: &target.container,
+        server: None,
+    };
+    let output = tools::run(engine, context, tool).await?;
+    if output.code == 0 {
+        return Ok(output.text);
     }
+    Err(Failure::refused(format!("{}: pg_restore cannot read it to its end: {}", backup.file, output.tail())))
+}
+
+/// `3421; 0 16394 TABLE DATA public trades trading_bot` → `public.trades`.
+fn table_of_listing(line: &str) -> Option<String> {
+    let mut words = line.split(" TABLE DATA ").nth(1)?.split(' ');
+    Some(format!("{}.{}", words.next()?, words.next()?))
 }
 
 /// What restoring it would lose, against the live database where that can be read, else against the last sample.

@@ -2,6 +2,7 @@
 //!
 //! A story reads like a chat. Nothing here sleeps to wait: it waits for a state, with a limit.
 
+pub mod acting;
 pub mod bot;
 pub mod clock;
 pub mod commands;

@@ -145,8 +145,8 @@ impl Range {
 impl Drop for Range {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("the range {} of the failed story:\n{}", self.project, self.docker(&["ps", "-a"]));
-            eprintln!("{}", self.docker(&["logs", "--tail", "20", &self.container("trading-postgres")]));
+            eprintln!("the range {} of the failed story:\n{}", self.project, self.docker_all(&["ps", "-a"]));
+            eprintln!("{}", self.docker_all(&["logs", "--tail", "20", &self.container("trading-postgres")]));
         }
         self.script("down", &[]);
     }
