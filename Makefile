@@ -5,7 +5,7 @@ PLAY ?= database-corruption
 # The range's demo secrets; a .env of yours wins.
 DEMO := set -a; source range/demo.env; set +a;
 
-.PHONY: help demo demo-down test check-machine format lint unit bench
+.PHONY: help demo demo-down test check-machine format lint unit
 
 help:
 	@echo 'make demo        break a practice system and recover it, in a local Discord (PLAY=$(PLAY))'
@@ -18,7 +18,8 @@ TARGET := $${CARGO_TARGET_DIR:-target}
 demo: check-machine
 	cargo build --bin drbot --example trading-bot
 	RANGE_BOT_BINARY=$(TARGET)/debug/examples/trading-bot range/up
-	$(DEMO) $(TARGET)/debug/drbot --log warn rehearse --play $(PLAY)
+	rm -rf .drbot/demo
+	$(DEMO) $(TARGET)/debug/drbot --data .drbot/demo --log warn rehearse --play $(PLAY)
 
 demo-down:
 	range/down
@@ -41,6 +42,3 @@ unit:
 	cargo test --features failpoints --no-run
 	RANGE_BOT_BINARY=$(TARGET)/debug/examples/trading-bot range/images/build
 	cargo test --features failpoints
-
-bench:
-	cargo bench
