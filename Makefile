@@ -14,10 +14,11 @@ help:
 
 TARGET := $${CARGO_TARGET_DIR:-target}
 
+# A debug build: it is there in half the time, and what the tests build serves it too.
 demo: check-machine
-	cargo build --release --bin drbot --example trading-bot
-	RANGE_BOT_BINARY=$(TARGET)/release/examples/trading-bot range/up
-	$(DEMO) $(TARGET)/release/drbot --log warn rehearse --play $(PLAY)
+	cargo build --bin drbot --example trading-bot
+	RANGE_BOT_BINARY=$(TARGET)/debug/examples/trading-bot range/up
+	$(DEMO) $(TARGET)/debug/drbot --log warn rehearse --play $(PLAY)
 
 demo-down:
 	range/down

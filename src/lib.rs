@@ -17,7 +17,6 @@ pub mod store;
 
 pub mod access;
 pub mod engine;
-pub mod intake;
 pub mod progress;
 
 pub mod chat;
