@@ -142,7 +142,7 @@ async fn of_another_database(range: &Range, acting: &Acting) {
     assert!(why.contains("billing"), "{why}");
 }
 
-/// `pg_dump -C` writes `\connect trading_bot_prod`: whatever database psql is told, it would write into the live one.
+/// `pg_dump -C` writes `\connect trading_bot_prod`; what comes after that goes there, whatever database psql was told.
 async fn one_that_names_a_database_of_its_own(range: &Range, acting: &Acting) {
     let server = range.container("trading-postgres");
     range.docker(&["exec", &server, "pg_dump", "-U", "antbot", "-C", "-f", "/tmp/own.sql", DATABASE]);

@@ -1,8 +1,9 @@
 //! Reads a backup once, all of it: its checksum, and for a plain dump what it holds and what it would make `psql` do.
 //!
-//! A plain dump is a program for `psql`. `pg_dump -C` writes `\connect trading_bot_prod` into it, and `psql` obeys,
-//! whatever database it was told (psql, Meta-Commands): such a dump would be restored into the live database. So a
-//! dump that has commands of that kind is never run.
+//! A plain dump is a program for `psql`. What it writes after `\connect trading_bot_prod` goes there, whatever database
+//! `psql` was told, and outside the transaction of `-1`: tried, rows were written into the live database, exit code 0.
+//! (A dump of `pg_dump -C` or `pg_dumpall` as it is ends before that, because it creates the database in the
+//! transaction; one that was edited does not.) So a dump that has commands of that kind is never run.
 
 use std::{
     collections::BTreeMap,

@@ -153,8 +153,8 @@ async fn prove(engine: &docker::Engine, context: &Context, backup: &BackupInfo) 
     }
     if let Some((command, line)) = &scan.command {
         return Err(refused(format!(
-            "line {line} has the command {command}, which leaves the database that it is restored into, and could \
-             write into the live one (pg_dump -C makes such dumps); dump it without -C"
+            "line {line} has the command {command}, which leads out of the database that it is restored into: it \
+             could write into the live one. Make the dump without -C (and not with pg_dumpall)"
         )));
     }
     if backup.format == Some(Format::Custom) && !scan.readable {
