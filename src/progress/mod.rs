@@ -7,3 +7,6 @@ pub mod plan;
 pub mod text;
 pub mod view;
 pub mod words;
+
+#[cfg(test)]
+mod tests;

@@ -97,7 +97,7 @@ pub fn code(text: &str) -> String {
         .filter(|letter| !letter.is_control() || *letter == '\n')
         .map(|letter| if letter == '`' { '\u{2bc}' } else { letter })
         .collect();
-    clean.replace('@', "@\u{200b}")
+    clean.replace("<@", "<\u{200b}@").replace('@', "@\u{200b}")
 }
 
 /// At most `limit` characters, with a sign where something was cut.
@@ -106,6 +106,11 @@ pub fn cut(text: &str, limit: usize) -> String {
         return text.to_owned();
     }
     text.chars().take(limit.saturating_sub(1)).chain(['…']).collect()
+}
+
+/// Somebody's name, which they chose themselves.
+fn person(name: &str) -> String {
+    cut(&plain(name), 80)
 }
 
 fn list(names: &[String]) -> String {
@@ -148,7 +153,7 @@ pub fn locked(command: &str, run: &str, requester: &str, since: Timestamp, now: 
         "/{} is under way already: {} started it {} (run {run}). Two at once could harm each other; wait for it, or stop \
          it on its card.",
         plain(command),
-        plain(requester),
+        person(requester),
         ago(since, now),
     )
 }
@@ -314,7 +319,7 @@ pub fn approval_call(mentions: &str, state: &State, asked: &ApprovalAsked, link:
     let cost = asked.cost.as_deref().map(|cost| format!(" {}", cut(&plain(cost), 700))).unwrap_or_default();
     format!(
         "{mentions} {} asks for approval of **/{}**.{cost} {link}",
-        plain(&state.created.requester.name),
+        person(&state.created.requester.name),
         plain(&state.created.command.name),
     )
     .trim()
@@ -324,7 +329,7 @@ pub fn approval_call(mentions: &str, state: &State, asked: &ApprovalAsked, link:
 pub fn question_call(requester: &str, state: &State, question: &str, link: &str) -> String {
     format!(
         "{}, **/{}** needs a decision: {} {link}",
-        plain(requester),
+        person(requester),
         plain(&state.created.command.name),
         cut(&plain(question), 900),
     )
@@ -377,7 +382,7 @@ fn event_line(entry: &Entry, state: &State) -> Option<String> {
     };
     Some(match &entry.event {
         Event::RunCreated(created) => {
-            format!("{} gave /{}", plain(&created.requester.name), plain(&created.command.name))
+            format!("{} gave /{}", person(&created.requester.name), plain(&created.command.name))
         }
         Event::StepStarted { step, attempt: 1, .. } => format!("▶ {}", name(step)),
         Event::StepStarted { step, attempt, .. } => format!("▶ {} (attempt {attempt})", name(step)),
@@ -401,27 +406,27 @@ fn event_line(entry: &Entry, state: &State) -> Option<String> {
         }
         Event::StepSkipped { step, reason: SkipReason::Condition } => format!("⏭ {} is not needed", name(step)),
         Event::StepSkipped { step, reason: SkipReason::Person { by, reason } } => {
-            format!("⏭ {} skipped {}: {}", plain(&by.name), name(step), plain(reason))
+            format!("⏭ {} skipped {}: {}", person(&by.name), name(step), plain(reason))
         }
         Event::ApprovalAsked(asked) => format!(
             "🔔 approval is asked for; it expires at {}. Plan {}",
             asked.expires_at.format("%H:%M:%S"),
             asked.plan_hash.get(..12).unwrap_or_default()
         ),
-        Event::ApprovalGiven { by, .. } => format!("👍 {} approved", plain(&by.name)),
-        Event::ApprovalDenied { by, reason, .. } => format!("👎 {} denied: {}", plain(&by.name), plain(reason)),
-        Event::ApprovalWithdrawn { by, .. } => format!("{} took the approval back", plain(&by.name)),
+        Event::ApprovalGiven { by, .. } => format!("👍 {} approved", person(&by.name)),
+        Event::ApprovalDenied { by, reason, .. } => format!("👎 {} denied: {}", person(&by.name), plain(reason)),
+        Event::ApprovalWithdrawn { by, .. } => format!("{} took the approval back", person(&by.name)),
         Event::ApprovalExpired { .. } => "⌛ the approval expired".to_owned(),
         Event::ApprovalVoided { reason, .. } => format!("the approval is void: {}", plain(reason)),
-        Event::ApprovalRenewed { by } => format!("{} has it asked again", plain(&by.name)),
+        Event::ApprovalRenewed { by } => format!("{} has it asked again", person(&by.name)),
         Event::QuestionAsked { question, .. } => format!("❓ {}", plain(question)),
         Event::QuestionAnswered { step, choice, by, reason } => {
             let why = reason.as_deref().map(|reason| format!(" ({})", plain(reason))).unwrap_or_default();
-            format!("{} answered for {}: {}{why}", plain(&by.name), name(step), choice_label(choice))
+            format!("{} answered for {}: {}{why}", person(&by.name), name(step), choice_label(choice))
         }
         Event::CancelAsked { by, reason } => {
             let why = reason.as_deref().map(|reason| format!(": {}", plain(reason))).unwrap_or_default();
-            format!("🛑 {} stopped it{why}", plain(&by.name))
+            format!("🛑 {} stopped it{why}", person(&by.name))
         }
         Event::UndoStarted { step, .. } => format!("↩ taking back {}", name(step)),
         Event::UndoSucceeded { step, .. } => format!("↩ {} is taken back", name(step)),
