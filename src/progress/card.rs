@@ -46,7 +46,8 @@ pub enum Style {
 
 /// Below Discord's 4096, so that title, fields and footer always fit into 6000 beside it.
 const DESCRIPTION: usize = 3000;
-const FIELD: usize = 700;
+const FIRST_FIELD: usize = 1000;
+const FIELD: usize = 600;
 
 pub fn of(view: &View) -> Card {
     Card {
@@ -141,7 +142,9 @@ fn fields(view: &View) -> Vec<Field> {
     let mut fields = Vec::new();
     let mut add = |name: &str, value: String, inline: bool| {
         if !value.is_empty() {
-            fields.push(Field { name: name.to_owned(), value: words::cut(&value, FIELD), inline });
+            // What to do now is the last that may be cut.
+            let limit = if fields.is_empty() { FIRST_FIELD } else { FIELD };
+            fields.push(Field { name: name.to_owned(), value: words::cut(&value, limit), inline });
         }
     };
     if !view.ending.is_empty() {

@@ -244,6 +244,13 @@ fn a_restore_through_its_states() {
             None,
         ),
         (
+            "failed_behind_the_swap",
+            swapped()
+                .fails("start_bot", "there is no container trading-bot", FailureKind::Refused)
+                .ends(Outcome::Aborted, "Lena stopped it"),
+            None,
+        ),
+        (
             "stuck",
             Story::asked()
                 .fails("restore", "no space is left on the disk", FailureKind::Failed)

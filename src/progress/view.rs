@@ -64,7 +64,7 @@ pub struct Line {
     pub name: String,
     pub took: Option<Duration>,
     pub detail: String,
-    /// Why, and what to do: shown when it went wrong.
+    /// Why, and what to do: shown when it went wrong, until the ending says it.
     pub why: Option<String>,
     pub bar: Option<Bar>,
     /// One of several inside another line.
@@ -98,6 +98,8 @@ pub struct RtoClock {
     pub used: Duration,
     /// The clock has stopped: recovery is verified.
     pub stopped: bool,
+    /// The run is over, recovered or not.
+    pub over: bool,
     /// When the objective is reached, for surfaces that count down by themselves.
     pub due: Timestamp,
 }
@@ -132,7 +134,7 @@ pub fn of(state: &State, now: Timestamp, live: Option<&Live>) -> View {
         overall: overall(state),
         requester: state.created.requester.name.clone(),
         started_at: state.created_at,
-        lines: lines(state, now, live),
+        lines: lines(state, end, live),
         clock: clock(state, end),
         elapsed: elapsed(state.created_at, end),
         approval: approval(state, now),
@@ -185,7 +187,7 @@ fn lines(state: &State, now: Timestamp, live: Option<&Live>) -> Vec<Line> {
         if length > 1 && quiet {
             lines.push(folded(these));
         } else {
-            lines.extend(these.iter().flat_map(|step| of_step(step, now, live)));
+            lines.extend(these.iter().flat_map(|step| of_step(step, now, live, state.finished.is_some())));
         }
     }
     lines
@@ -215,7 +217,7 @@ fn folded(steps: &[StepState]) -> Line {
     }
 }
 
-fn of_step(step: &StepState, now: Timestamp, live: Option<&Live>) -> Vec<Line> {
+fn of_step(step: &StepState, now: Timestamp, live: Option<&Live>, is_over: bool) -> Vec<Line> {
     let passed_over = step.definition.on_failure() == OnFailure::Continue;
     let icon = match (&step.undo, &step.status) {
         (Undo::Done { .. }, _) => Icon::Undone,
@@ -239,7 +241,7 @@ fn of_step(step: &StepState, now: Timestamp, live: Option<&Live>) -> Vec<Line> {
         name: step.definition.name.clone(),
         took,
         detail: words::step_detail(step, live.map(|live| live.doing.as_str())),
-        why: matches!(icon, Icon::Bad | Icon::Unknown).then(|| step.definition.why.clone()).flatten(),
+        why: (matches!(icon, Icon::Bad | Icon::Unknown) && !is_over).then(|| step.definition.why.clone()).flatten(),
         bar: live.and_then(|live| bar(live, now)),
         inner: false,
     };
@@ -292,6 +294,7 @@ fn clock(state: &State, end: Timestamp) -> Option<RtoClock> {
         objective: scenario.rto.0,
         used: elapsed(state.created_at, stop),
         stopped: state.recovered_at.is_some(),
+        over: state.finished.is_some(),
         due: state.created_at + scenario.rto.0,
     })
 }
@@ -301,6 +304,8 @@ fn approval(state: &State, now: Timestamp) -> Approval {
     let names = |people: &[crate::run::event::Person]| people.iter().map(|person| person.name.clone()).collect();
     match &state.approval {
         ApprovalState::NotNeeded | ApprovalState::NotAsked { .. } => Approval::None,
+        // Nobody is asked any more.
+        ApprovalState::Pending { .. } | ApprovalState::Lapsed { .. } if state.finished.is_some() => Approval::None,
         ApprovalState::Pending { asked, yes, .. } => Approval::Open {
             roles: definition.map(|approval| approval.roles.clone()).unwrap_or_default(),
             cost: asked.cost.clone(),

@@ -16,6 +16,10 @@ use crate::{
         outcome::Outcome,
         state::{State, Status, StepState, Undo},
     },
+    runbook::{
+        action::{Action, Postgres},
+        definition::OnFailure,
+    },
 };
 
 // ---- figures ---------------------------------------------------------------------------------------------------------
@@ -486,6 +490,8 @@ pub fn headline(overall: view::Overall) -> String {
 pub fn rto(clock: &view::RtoClock) -> String {
     let objective = duration(clock.objective);
     match (clock.stopped, clock.objective.checked_sub(clock.used)) {
+        (false, Some(left)) if clock.over => format!("not recovered; {} of {objective} were left", minutes(left)),
+        (false, None) if clock.over => format!("not recovered; the objective of {objective} was missed"),
         (true, Some(_)) => format!("recovered in {} of {objective}", duration(clock.used)),
         (true, None) => format!("recovered in {}, over the objective of {objective}", duration(clock.used)),
         (false, Some(left)) => format!("{} left of {objective}", minutes(left)),
@@ -529,9 +535,8 @@ pub fn ending(state: &State) -> Vec<String> {
     if !finished.message.is_empty() {
         text.push(format!("{}.", plain(finished.message.trim_end_matches('.'))));
     }
-    let why = state.steps.iter().find(|step| matches!(step.status, Status::Failed { .. } | Status::Unknown { .. }));
-    if let (false, Some(why)) = (finished.outcome.is_success(), why.and_then(|step| step.definition.why.as_deref())) {
-        text.push(plain(why));
+    if !finished.outcome.is_success() {
+        text.extend(deciding(state).and_then(|step| step.definition.why.as_deref()).map(plain));
     }
     if let Some(loss) = loss(state) {
         text.push(loss);
@@ -539,12 +544,18 @@ pub fn ending(state: &State) -> Vec<String> {
     if let Some(swap) = view::swap(state) {
         text.extend(kept(swap));
     }
-    let restores = state.created.command.steps.iter().any(|step| {
-        use crate::runbook::action::{Action, Postgres};
-        matches!(step.action, Action::Postgres(Postgres::Swap { .. }))
-    });
+    let restores =
+        state.created.command.steps.iter().any(|step| matches!(step.action, Action::Postgres(Postgres::Swap { .. })));
     if restores {
         let swap_begun = state.steps.iter().any(|step| step.definition.point_of_no_return && step.attempts > 0);
+        if view::swap(state).is_some() && !writes_allowed(state) {
+            let database = state.created.target.get("database").and_then(Value::as_str).unwrap_or_default();
+            text.push(format!(
+                "The restored database is in place, and refuses writes until somebody allows them: ALTER DATABASE \"{}\" \
+                 RESET default\\_transaction\\_read\\_only; see first that trading is halted.",
+                plain(database)
+            ));
+        }
         if view::swap(state).is_none() && !swap_begun {
             text.push("The live database is as it was before.".to_owned());
         }
@@ -559,6 +570,23 @@ pub fn ending(state: &State) -> Vec<String> {
         );
     }
     text
+}
+
+/// The step that ended the run: the last that failed or is unknown, and was not passed over.
+fn deciding(state: &State) -> Option<&StepState> {
+    state.steps.iter().rev().find(|step| match step.status {
+        Status::Failed { .. } => step.definition.on_failure() != OnFailure::Continue,
+        Status::Unknown { .. } => true,
+        _ => false,
+    })
+}
+
+/// Whether the write fence of the swap is taken down again.
+fn writes_allowed(state: &State) -> bool {
+    state.steps.iter().any(|step| {
+        let allows = matches!(step.definition.action, Action::Postgres(Postgres::Writes { allow: true, .. }));
+        allows && step.status == Status::Succeeded
+    })
 }
 
 fn loss(state: &State) -> Option<String> {
