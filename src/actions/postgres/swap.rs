@@ -127,9 +127,10 @@ async fn by_rename(context: &Context, database: &str, with: &str) -> Result<Done
     }
     let (database_name, with_name, kept_name) = (quoted(database)?, quoted(with)?, quoted(&kept)?);
     run(&mut connection, context, format!("ALTER DATABASE {with_name} SET {FENCE} = on")).await?;
+    // A line each: the server's log is the record of what was done, and it is read by lines.
     let mut renames = format!("ALTER DATABASE {with_name} RENAME TO {database_name}");
     if had_old(context) {
-        renames = format!("ALTER DATABASE {database_name} RENAME TO {kept_name}; {renames}");
+        renames = format!("ALTER DATABASE {database_name} RENAME TO {kept_name};\n{renames}");
     }
     let begin = context.clock.monotonic();
     let done = tokio::select! {
@@ -150,7 +151,7 @@ async fn rename(connection: &mut PgConnection, context: &Context, renames: &str)
     let mut tries = 0;
     loop {
         tries += 1;
-        match run(connection, context, format!("BEGIN; {renames}")).await {
+        match run(connection, context, format!("BEGIN;\n{renames}")).await {
             Ok(()) => return run(connection, context, "COMMIT".to_owned()).await,
             Err(Failure::Failed { .. }) if tries < TRIES => {
                 // Somebody was there again in the moment between; nothing was changed.
