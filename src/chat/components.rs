@@ -10,7 +10,7 @@ use super::{
     client::describe,
     handler::caller,
     render,
-    replies::{answer_error, refusal},
+    replies::{ACKNOWLEDGE, answer_error, refusal},
 };
 use crate::{
     access::{self, Caller},
@@ -107,8 +107,12 @@ async fn respond(engine: &Engine, who: &Caller, button: &ButtonId, interaction: 
 
 pub(super) async fn submitted(engine: &Engine, context: &Context, modal: ModalInteraction) {
     let wait = CreateInteractionResponse::Defer(CreateInteractionResponseMessage::new().ephemeral(true));
-    if let Err(error) = modal.create_response(&context.http, wait).await {
-        tracing::warn!(interaction = %modal.id, error = describe(&error), "a form could not be acknowledged");
+    match engine.clock().timeout(ACKNOWLEDGE, modal.create_response(&context.http, wait)).await {
+        Some(Ok(())) => {}
+        Some(Err(error)) => {
+            tracing::warn!(interaction = %modal.id, error = describe(&error), "a form could not be acknowledged");
+        }
+        None => tracing::warn!(interaction = %modal.id, "a form could not be acknowledged in time"),
     }
     let who = caller(&modal.user, modal.member.as_ref(), modal.channel_id);
     let typed = text_of(&modal);

@@ -29,13 +29,17 @@ use crate::{
     run::{
         delivery::Delivery,
         event::{Entry, Event},
-        state::State,
+        state::{State, Status},
     },
     store::messages::{CardPlace, Waiting},
 };
 
 /// A card is drawn again this often while its run goes on, so that clocks on it move.
 const REFRESH: Duration = Duration::from_secs(5);
+/// … and this often while it waits for people, which may be all night.
+const REFRESH_WAITING: Duration = Duration::from_secs(60);
+/// How long a run is left alone that could not be shown.
+const AFTER_TROUBLE: Duration = Duration::from_secs(30);
 /// Longest text of one message in a thread; Discord's own limit is 2000 (Create Message).
 const LONGEST: usize = 1900;
 /// How long the last words may take when drbot stops.
@@ -123,6 +127,11 @@ impl Shower {
     async fn show(self) {
         if let Err(error) = self.until_shown().await {
             tracing::error!(run = %self.run.short(), error = format!("{error:#}"), "the run cannot be shown");
+            // Discord bans an address for ten minutes' worth of refused requests; so not at once again.
+            tokio::select! {
+                () = self.presenter.engine.clock().sleep(AFTER_TROUBLE) => {}
+                () = self.stop.cancelled() => {}
+            }
         }
         self.presenter.forget(self.run);
         // A change that came in while forgetting must not be lost.
@@ -143,6 +152,8 @@ impl Shower {
         loop {
             let Some(snapshot) = engine.snapshot(self.run).await? else { return Ok(()) };
             let finished = snapshot.state.finished.is_some();
+            let under_way = snapshot.state.steps.iter().any(|step| step.status == Status::Running);
+            let refresh = if under_way { REFRESH } else { REFRESH_WAITING };
             let card = self.draw(&snapshot);
             if last.as_ref() != Some(&card) {
                 self.put(&snapshot, &card).await?;
@@ -161,7 +172,7 @@ impl Shower {
             engine.clock().sleep(self.presenter.edit_every).await;
             tokio::select! {
                 () = self.wake.notified() => {}
-                () = engine.clock().sleep(REFRESH) => {}
+                () = engine.clock().sleep(refresh) => {}
                 () = self.stop.cancelled() => {}
             }
         }

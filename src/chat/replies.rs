@@ -1,6 +1,6 @@
 //! A slash command: acknowledged first, then submitted, then answered to the one who gave it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use serenity::all::{
     CommandInteraction, Context, CreateAllowedMentions, CreateInteractionResponse, CreateInteractionResponseMessage,
@@ -14,11 +14,18 @@ use crate::{
     progress::words,
 };
 
+/// Discord waits three seconds (Receiving and Responding); after this there is no point in trying on.
+pub(super) const ACKNOWLEDGE: Duration = Duration::from_millis(2500);
+
 pub(super) async fn command(engine: &Engine, context: &Context, command: CommandInteraction) {
     let wait = CreateInteractionResponse::Defer(CreateInteractionResponseMessage::new().ephemeral(true));
-    if let Err(error) = command.create_response(&context.http, wait).await {
-        // Somebody else's answer, or over three seconds: what was asked for is done all the same.
-        tracing::warn!(interaction = %command.id, error = describe(&error), "a command could not be acknowledged");
+    // Late or lost, what was asked for is done all the same: /halt waits for nobody.
+    match engine.clock().timeout(ACKNOWLEDGE, command.create_response(&context.http, wait)).await {
+        Some(Ok(())) => {}
+        Some(Err(error)) => {
+            tracing::warn!(interaction = %command.id, error = describe(&error), "a command could not be acknowledged");
+        }
+        None => tracing::warn!(interaction = %command.id, "a command could not be acknowledged in time"),
     }
     let request = Request {
         key: command.id.to_string(),
