@@ -18,8 +18,8 @@ TARGET := $${CARGO_TARGET_DIR:-target}
 demo: check-machine
 	cargo build --bin drbot --example trading-bot
 	RANGE_BOT_BINARY=$(TARGET)/debug/examples/trading-bot range/up
-	rm -rf .drbot/demo
-	$(DEMO) $(TARGET)/debug/drbot --data .drbot/demo --log warn rehearse --play $(PLAY)
+	rm -rf .drbot/rehearsal
+	$(DEMO) $(TARGET)/debug/drbot --log warn rehearse --play $(PLAY)
 
 demo-down:
 	range/down

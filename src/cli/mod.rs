@@ -25,7 +25,7 @@ struct Arguments {
 }
 
 /// What every subcommand knows.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 struct Common {
     /// Folder with drbot.toml and commands/.
     #[arg(long, env = "DRBOT_CONFIG", default_value = ".", global = true, value_name = "FOLDER")]

@@ -35,6 +35,8 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(common: &Common, arguments: Arguments, secrets: Secrets, clock: Clock) -> Result<ExitCode> {
+    // A store of its own: what was practised must never go on when the real bot starts.
+    let common = &Common { data: common.data.join("rehearsal"), ..common.clone() };
     let settings = rehearsal::Settings { listen: arguments.listen, ..rehearsal::Settings::new(clock.clone()) };
     let local = Rehearsal::start(settings).await?;
     let url = local.api_url();
@@ -56,7 +58,7 @@ pub(super) async fn run(common: &Common, arguments: Arguments, secrets: Secrets,
     local.shutdown().await;
     match good? {
         true => Ok(ExitCode::SUCCESS),
-        false => bail!("the recovery failed; `drbot runs` shows what happened"),
+        false => bail!("the recovery failed; `drbot runs --data {}` shows what happened", common.data.display()),
     }
 }
 
