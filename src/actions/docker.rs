@@ -313,3 +313,28 @@ fn describe(found: &Value) -> String {
 fn seconds(span: Duration) -> i32 {
     i32::try_from(span.as_secs()).unwrap_or(i32::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actions::testing::context;
+
+    #[tokio::test]
+    async fn an_engine_that_is_not_there_is_said_with_its_socket() {
+        let engine = Engine::new(Some("unix:///nowhere/docker.sock"));
+        let context = context();
+        let action = Docker::Ps { containers: vec!["redis".to_owned()] };
+        let said = perform(&engine, &action, &context).await.unwrap_err().to_string();
+        assert!(said.contains("Docker does not answer at /nowhere/docker.sock"), "{said}");
+        let stop = Docker::Kill { container: "redis".to_owned() };
+        assert!(matches!(probe(&engine, &stop, &context).await, Probe::CannotTell(_)));
+    }
+
+    #[tokio::test]
+    async fn what_is_stopped_before_it_began_has_not_happened() {
+        let context = context();
+        context.cancel.cancel();
+        let stopped = change(&context, "redis", std::future::pending::<()>()).await;
+        assert!(matches!(stopped, Err(Failure::Cancelled)), "{stopped:?}");
+    }
+}

@@ -167,7 +167,8 @@ fn default_grace() -> Span {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Postgres {
     /// What is left of the database. Never fails for damage: it reports it.
-    /// Result fields: `server` (`up` or `down`), `database` (`ok`, `damaged`, `missing`, `unreachable`), `damage` (list of sentences),
+    /// Result fields: `server` (`up` or `down`), `started` (it was stopped, and was started by this), `database` (`ok`, `damaged`,
+    /// `missing`, `unreachable`), `damage` (list of sentences), `unchecked` (what could not be looked at in time),
     /// `tables` ({name: rows}), `newest` (RFC 3339 or null), `measured_by` (`live`, `sample`, `unknown`), `size` (bytes or null).
     Assess { database: String },
     /// Row counts and newest record of a reachable database. Result fields: `tables`, `rows`, `newest`, `size`.

@@ -150,9 +150,10 @@ fn of_docker(docker: &Docker) -> Known {
 
 fn of_postgres(postgres: &Postgres) -> Known {
     match postgres {
-        Postgres::Assess { .. } => {
-            Known::fields(&["server", "database", "newest", "measured_by", "size"], &["damage", "tables"])
-        }
+        Postgres::Assess { .. } => Known::fields(
+            &["server", "started", "database", "newest", "measured_by", "size"],
+            &["damage", "unchecked", "tables"],
+        ),
         Postgres::Counts { .. } => Known::fields(&["rows", "newest", "size"], &["tables"]),
         Postgres::Backups {} => Known::fields(&["age", "count"], &["backups", "newest"]),
         Postgres::Verify { .. } => Known::fields(
