@@ -376,7 +376,10 @@ pub fn thread_line(entry: &Entry, state: &State) -> Option<ThreadPost> {
 
 /// The same line for `drbot runs`.
 pub fn timeline_line(entry: &Entry, state: &State) -> String {
-    event_line(entry, state).unwrap_or_else(|| entry.event.kind().to_owned()).replace(['\u{200b}', '\\'], "")
+    event_line(entry, state)
+        .unwrap_or_else(|| entry.event.kind().to_owned())
+        .replace("**", "")
+        .replace(['\u{200b}', '\\'], "")
 }
 
 fn event_line(entry: &Entry, state: &State) -> Option<String> {
