@@ -25,6 +25,7 @@ mod shapes;
 mod state;
 #[cfg(test)]
 mod tests;
+mod wire;
 pub mod world;
 
 use std::{
@@ -43,7 +44,11 @@ use axum::{
 };
 use tokio::{net::TcpListener, task::JoinHandle};
 
-use self::{server::Server, state::State};
+use self::{
+    server::Server,
+    state::State,
+    wire::{Cut, Wires},
+};
 use crate::clock::Clock;
 
 /// <https://discord.com/developers/docs/events/gateway#sending-heartbeats>
@@ -107,7 +112,8 @@ impl Rehearsal {
         let stop = server.stop.clone();
         let app = router(server.clone());
         let task = tokio::spawn(async move {
-            let serving = axum::serve(listener, app).with_graceful_shutdown(async move { stop.cancelled().await });
+            let serving = axum::serve(Wires(listener), app.into_make_service_with_connect_info::<Cut>())
+                .with_graceful_shutdown(async move { stop.cancelled().await });
             if let Err(error) = serving.await {
                 tracing::error!(%error, "the rehearsal stopped serving");
             }
@@ -161,6 +167,9 @@ async fn connect(
     Query(asked): Query<HashMap<String, String>>,
     upgrade: WebSocketUpgrade,
 ) -> Response {
+    if server.with(|state| state.faults.hang_upgrade.take()) {
+        server.stop.cancelled().await;
+    }
     let known = asked.get("v").is_some_and(|version| version == "10");
     upgrade.on_upgrade(move |socket| gateway::serve(socket, server, known))
 }

@@ -156,12 +156,13 @@ fn overview(state: &State) -> Value {
         "guild": world::GUILD.to_string(),
         "application": world::APPLICATION.to_string(),
         "bot": world::BOT_USER.to_string(),
-        "connected": state.connected(),
+        "connected": state.heard(),
         "people": people.collect::<Vec<_>>(),
         "roles": roles.collect::<Vec<_>>(),
         "channels": state.channels.iter().map(|channel| render::channel(state, channel)).collect::<Vec<_>>(),
         "commands": state.commands.iter().map(render::command).collect::<Vec<_>>(),
         "faults": state.faults.to_json(),
+        "fault_kinds": faults::kinds(state),
     })
 }
 
