@@ -21,5 +21,6 @@ pub mod progress;
 
 pub mod chat;
 pub mod rehearsal;
+pub mod web;
 
 pub mod cli;

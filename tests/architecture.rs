@@ -27,6 +27,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("progress", &["clock", "ids", "config", "runbook", "run"]),
     ("chat", &["clock", "ids", "config", "runbook", "run", "store", "access", "engine", "progress"]),
     ("rehearsal", &["clock", "ids"]),
+    ("web", &["clock", "telemetry"]),
     (
         "cli",
         &[
@@ -42,6 +43,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "progress",
             "chat",
             "rehearsal",
+            "web",
             "telemetry",
         ],
     ),
@@ -53,7 +55,8 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("serenity", &["chat"]),
     ("sqlx", &["store", "actions"]),
     ("bollard", &["actions"]),
-    ("axum", &["rehearsal"]),
+    ("axum", &["rehearsal", "web"]),
+    ("metrics_exporter_prometheus", &["telemetry"]),
     ("minijinja", &["runbook"]),
     ("governor", &["access"]),
 ];

@@ -18,8 +18,10 @@ use crate::{
         load::{COMMANDS_FOLDER, Configuration, SETTINGS_FILE},
         secrets::Secrets,
     },
-    engine::Engine,
+    engine::{self, Engine},
     store::Store,
+    telemetry::Figures,
+    web::Web,
 };
 
 /// Edits of a card are merged over this time: below one a second in a channel is what Discord takes without a wait.
@@ -30,6 +32,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 pub(super) struct Bot {
     pub(super) engine: Engine,
     pub(super) chat: Chat,
+    _web: Option<Web>,
     watching: tokio::task::JoinHandle<()>,
 }
 
@@ -43,12 +46,16 @@ impl Bot {
     ) -> Result<Self> {
         let configuration = configuration(common)?;
         keeps_out_of_targets(common, &configuration)?;
+        let figures = Figures::keep()?;
+        engine::metrics::describe();
+        let web = configuration.settings.web.as_ref();
+        let web = web.map(|web| Web::start(web.listen, figures, clock.clone()));
         let store = Store::open(&common.data).await?;
         let actions = Arc::new(RealActions::new()?);
         let engine = Engine::start(configuration, store, actions, secrets, clock).await?;
         let chat = Chat::start(chat::Settings { token, api_url, edit_every: EDIT_EVERY }, engine.clone())?;
         let watching = tokio::spawn(watch(common.config.clone(), engine.clone()));
-        Ok(Self { engine, chat, watching })
+        Ok(Self { engine, chat, _web: web, watching })
     }
 
     /// Steps under way end or are parked; what is left to be said is said, for a moment.

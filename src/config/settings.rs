@@ -1,6 +1,6 @@
 //! What `drbot.toml` says: roles, channels, scenarios, targets. Values only; secrets are named here and live elsewhere.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +18,16 @@ pub struct Settings {
     pub target: BTreeMap<String, Target>,
     #[serde(default)]
     pub limits: Limits,
+    /// drbot's own HTTP listener; none when left out.
+    #[serde(default)]
+    pub web: Option<Web>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Web {
+    /// Address and port. What is shown there is for nobody outside: keep it on loopback, or behind a proxy.
+    pub listen: SocketAddr,
 }
 
 /// A Discord id ("snowflake"), written as text because TOML and JSON readers lose digits of large numbers. Never 0.

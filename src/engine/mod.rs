@@ -9,6 +9,7 @@ mod answers;
 mod driver;
 pub mod failpoint;
 mod live;
+pub mod metrics;
 mod outputs;
 mod perform;
 mod request;
@@ -192,12 +193,18 @@ impl Engine {
     }
 
     fn forget(&self, run: RunId) {
-        self.0.runs.lock().unwrap_or_else(PoisonError::into_inner).remove(&run);
+        let mut runs = self.0.runs.lock().unwrap_or_else(PoisonError::into_inner);
+        runs.remove(&run);
+        metrics::unfinished(runs.len());
     }
 
     fn adopt(&self, live: Live) -> Arc<Live> {
         let live = Arc::new(live);
-        self.0.runs.lock().unwrap_or_else(PoisonError::into_inner).insert(live.id(), live.clone());
+        {
+            let mut runs = self.0.runs.lock().unwrap_or_else(PoisonError::into_inner);
+            runs.insert(live.id(), live.clone());
+            metrics::unfinished(runs.len());
+        }
         self.0.tasks.spawn(driver::drive(self.clone(), live.clone()));
         self.announce(live.id());
         live

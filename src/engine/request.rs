@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::{Engine, live::Live};
+use super::{Engine, live::Live, metrics};
 use crate::{
     access::{self, Caller, Refusal},
     actions::Fields,
@@ -130,6 +130,7 @@ impl Engine {
             Creation::Created(entry) => {
                 let state = State::begin(&entry).map_err(|illegal| RequestError::Broken(illegal.to_string()))?;
                 tracing::info!(run = %id.short(), command = command.name, by = request.caller.person.name, "a run starts");
+                metrics::started(&command.name);
                 self.adopt(Live::new(state, ownership));
                 Ok(Submitted::Started(id))
             }
