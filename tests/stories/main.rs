@@ -12,6 +12,7 @@ mod engine;
 mod gateway;
 mod halt_status;
 mod kills;
+mod peers;
 mod rehearsal;
 mod restore_db;
 mod serve;

@@ -90,7 +90,7 @@ async fn refused(code: &str, advice: &str) {
     let mut day = Day::begins().await;
     day.with_a_run().await;
     day.stage.fault(json!({"kind": "close_gateway", "code": code, "again": true})).await;
-    day.the_log_says(&[advice, "drbot ends as soon as no run has a step under way"]).await;
+    day.the_log_says(&[advice, "drbot ends as soon as no run is at work"]).await;
     assert!(!day.bot.is_gone(), "a step is under way");
     day.drill.open_gate();
     // 78: starting again does not help before somebody has done what the log says.

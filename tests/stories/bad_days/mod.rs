@@ -48,7 +48,14 @@ impl Day {
     /// A run waits at the gate, and has a card.
     pub async fn with_a_run(&self) {
         self.stage.person("Dana").types("drill", json!({})).await;
-        self.drill.has_done(1).await;
+        until("the run at the gate", async || {
+            let journal = self.bot.journal("drill").await;
+            journal
+                .iter()
+                .any(|entry| entry.event.kind() == "step-started" && entry.event.step() == Some("gate"))
+                .then_some(())
+        })
+        .await;
         self.stage.shows("drill", "Wait at the gate").await;
     }
 
@@ -82,6 +89,13 @@ impl Day {
             assert!(begin.elapsed() < LIMIT, "the log has\n{said}\nand not\n{expected}\n{}", self.bot.log());
             clock.sleep(Duration::from_millis(50)).await;
         }
+        let nothing_waits = async || {
+            let store = self.bot.store().await;
+            let waiting = store.posts_waiting().await.unwrap();
+            store.close().await;
+            (waiting == 0).then_some(())
+        };
+        until("nothing to wait any more", nothing_waits).await;
         let over = || async {
             let cards = self.cards_of(&run).await;
             cards.last().filter(|card| card["embeds"][0].to_string().contains("Done")).map(|_| ())
@@ -134,7 +148,7 @@ impl Day {
         self.all_is_said("drill").await;
     }
 
-    /// Waits until the log has each of these.
+    /// Waits until the log has each of these words.
     pub async fn the_log_says(&self, words: &[&str]) {
         for word in words {
             let said = async || self.bot.log().contains(word).then_some(());
@@ -142,10 +156,14 @@ impl Day {
         }
     }
 
+    /// Waits until the figures have each of these lines.
     pub async fn the_figures_say(&self, lines: &[&str]) {
-        let figures = self.bot.figures().await;
-        for line in lines {
-            assert!(figures.contains(line), "{line} is not in\n{figures}");
+        let (clock, begin) = (Clock::system(), Clock::system().monotonic());
+        loop {
+            let figures = self.bot.figures().await;
+            let Some(missing) = lines.iter().find(|line| !figures.contains(**line)) else { return };
+            assert!(begin.elapsed() < LIMIT, "{missing} is not in\n{figures}\n{}", self.bot.log());
+            clock.sleep(Duration::from_millis(50)).await;
         }
     }
 }
@@ -159,10 +177,10 @@ pub async fn bad_day(faults: &[Value], log: &[&str], figures: &[&str]) -> Day {
     }
     day.the_run_goes_on().await;
     day.the_log_says(log).await;
+    day.the_figures_say(figures).await;
     day.stage.fault(json!({"kind": "clear"})).await;
     day.all_is_said("drill").await;
     assert_eq!(day.count("incidents", "The drill is under way.").await, 1);
-    day.the_figures_say(figures).await;
     day.stage.connected().await;
     day.a_new_command_works().await;
     day

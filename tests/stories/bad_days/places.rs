@@ -108,6 +108,25 @@ async fn a_log_that_may_not_be_written_waits_and_holds_up_nothing() {
     }
 }
 
+/// There is no other channel to go to, so the card waits for its permission.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_card_that_can_go_nowhere_else_waits() {
+    let day = Day::begins().await;
+    let command = json!({"person": "Dana", "channel": "ops", "command": "drill"});
+    day.stage.post("command", command).await;
+    day.drill.has_done(1).await;
+    let shown = async || (!day.stage.messages("ops", "Lena").await.is_empty()).then_some(());
+    until("the card", shown).await;
+    day.stage.fault(json!({"kind": "deny", "channel": "ops", "permission": "view"})).await;
+    day.the_run_goes_on().await;
+    day.the_log_says(&["50001", "editing a card", "Discord does not let me"]).await;
+    day.stage.fault(json!({"kind": "clear"})).await;
+    day.all_is_said("drill").await;
+    let state = day.bot.finished("drill").await;
+    assert_eq!(day.cards_of(&state.id.short()).await.len(), 1);
+    day.a_new_command_works().await;
+}
+
 /// People are called elsewhere when they cannot be called here.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_has_to_approve_is_called_where_that_can_be_done() {
