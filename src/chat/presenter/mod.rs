@@ -92,7 +92,7 @@ impl Presenter {
         let shower = Arc::new(Shower::new(run, wake.clone(), stop.clone(), self.clone()));
         shown.insert(run, wake);
         let hush = self.hush.clone();
-        self.tasks.spawn(async move { hush.run_until_cancelled(shower.show()).await });
+        self.tasks.spawn(async move { hush.run_until_cancelled(Box::pin(shower.show())).await });
     }
 
     fn forget(&self, run: RunId) {
