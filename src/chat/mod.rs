@@ -9,6 +9,7 @@ mod autocomplete;
 mod call;
 mod client;
 mod components;
+mod contacts;
 mod handler;
 mod presenter;
 mod register;

@@ -13,7 +13,7 @@ use std::{
 
 use serenity::all::{
     AutoArchiveDuration, ChannelId, CreateAllowedMentions, CreateAttachment, CreateMessage, CreateThread, EditMessage,
-    Http, MessageId, Nonce, RoleId,
+    Http, MessageId, Nonce, RoleId, UserId,
 };
 use tokio::sync::{Notify, broadcast::error::RecvError};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -28,7 +28,7 @@ use crate::{
     progress::{self, card::Card, words},
     run::{
         delivery::Delivery,
-        event::{Entry, Event},
+        event::{Entry, Event, Paged},
         state::{State, Status},
     },
     store::messages::{CardPlace, Waiting},
@@ -42,6 +42,8 @@ const REFRESH_WAITING: Duration = Duration::from_secs(60);
 const AFTER_TROUBLE: Duration = Duration::from_secs(30);
 /// Longest text of one message in a thread; Discord's own limit is 2000 (Create Message).
 const LONGEST: usize = 1900;
+/// Mentions in one message; Discord's own limit is 100 (Allowed Mentions), and the text must fit in beside them.
+const MOST_MENTIONS: usize = 30;
 /// How long the last words may take when drbot stops.
 const LAST_WORDS: Duration = Duration::from_secs(3);
 
@@ -273,6 +275,14 @@ impl Shower {
                 }
                 (words::question_call(&state.created.requester.name, state, question, &link), Vec::new())
             }
+            Event::Paged(paged) => {
+                // Over by now, or another rung has been used since: this would be a false alarm.
+                let over = state.finished.is_some() || state.recovered_at.is_some();
+                if over || state.rung_used() != Some(paged.percent) {
+                    return Ok(());
+                }
+                return self.page(state, entry, paged, &place, &link).await;
+            }
             Event::StepSucceeded { step, .. } => match state.step(step).and_then(|step| step.action.as_ref()) {
                 Some(crate::runbook::action::Action::Notify(notify)) => {
                     let roles = role_ids(settings, &notify.mention);
@@ -292,6 +302,37 @@ impl Shower {
         };
         // What Discord refuses for good is in its log and on the card; it must not hold up what comes behind it.
         let _ = until_done(engine.clock(), "calling people", post).await;
+        Ok(())
+    }
+
+    /// Calls the people of a rung; as many messages as it takes to mention them all.
+    async fn page(
+        &self,
+        state: &State,
+        entry: &Entry,
+        paged: &Paged,
+        place: &CardPlace,
+        link: &str,
+    ) -> anyhow::Result<()> {
+        let engine = &self.presenter.engine;
+        let users: Vec<_> = paged.called.iter().map(|called| called.user.0).collect();
+        let mut groups: Vec<&[u64]> = users.chunks(MOST_MENTIONS).collect();
+        if groups.is_empty() {
+            groups.push(&[]);
+        }
+        for (number, group) in groups.into_iter().enumerate() {
+            let mentions = group.iter().map(|id| format!("<@{id}>")).collect::<Vec<_>>().join(" ");
+            let text = words::page(&mentions, state, paged, entry.at, engine.clock().now(), link);
+            let post = || async {
+                let message = CreateMessage::new()
+                    .content(&text)
+                    .allowed_mentions(CreateAllowedMentions::new().users(group.iter().map(|id| UserId::new(*id))))
+                    .nonce(self.nonce(&format!("p{number}"), entry.seq))
+                    .enforce_nonce(true);
+                ChannelId::new(place.channel).send_message(&self.http, message).await
+            };
+            let _ = until_done(engine.clock(), "calling people", post).await;
+        }
         Ok(())
     }
 

@@ -1,17 +1,19 @@
 //! Slash commands, as Discord is told of them. Compared first, written whole only when something differs: `ready` comes
 //! again after every new session, and Discord allows 200 creates a day.
 
+use std::{borrow::Cow, collections::BTreeMap};
+
 use serenity::all::{Command as Registered, CommandOptionType, CreateCommand, CreateCommandOption, GuildId, Http};
 
-use super::client::describe;
+use super::{client::describe, contacts};
 use crate::{
     config::load::Configuration,
-    runbook::definition::{Command, OptionSpec, ValueType},
+    runbook::definition::{OptionSpec, ValueType},
 };
 
 pub(super) async fn commands(http: &Http, configuration: &Configuration) {
     let guild = GuildId::new(configuration.settings.discord.guild.0);
-    let wanted: Vec<_> = configuration.commands.values().collect();
+    let wanted = slash_commands(configuration);
     match guild.get_commands(http).await {
         Ok(there) if is_same(&there, &wanted) => {
             tracing::info!(commands = wanted.len(), "the slash commands are registered already");
@@ -20,7 +22,7 @@ pub(super) async fn commands(http: &Http, configuration: &Configuration) {
         Ok(_) => {}
         Err(error) => tracing::warn!(error = describe(&error), "the registered commands cannot be listed"),
     }
-    let all = wanted.iter().map(|command| describe_command(command)).collect();
+    let all = wanted.iter().map(describe_command).collect();
     match guild.set_commands(http, all).await {
         Ok(there) => tracing::info!(commands = there.len(), "the slash commands are registered"),
         Err(error) => tracing::error!(
@@ -30,12 +32,35 @@ pub(super) async fn commands(http: &Http, configuration: &Configuration) {
     }
 }
 
-fn describe_command(command: &Command) -> CreateCommand {
+/// A command as Discord knows it.
+struct Slash<'a> {
+    name: &'a str,
+    description: &'a str,
+    options: Cow<'a, BTreeMap<String, OptionSpec>>,
+}
+
+/// Those of the files, and drbot's own.
+fn slash_commands(configuration: &Configuration) -> Vec<Slash<'_>> {
+    let of_files = configuration.commands.values().map(|command| Slash {
+        name: &command.name,
+        description: &command.summary,
+        options: Cow::Borrowed(&command.options),
+    });
+    of_files
+        .chain([Slash {
+            name: contacts::NAME,
+            description: contacts::DESCRIPTION,
+            options: Cow::Owned(contacts::options()),
+        }])
+        .collect()
+}
+
+fn describe_command(command: &Slash<'_>) -> CreateCommand {
     let mut options: Vec<_> = command.options.iter().collect();
     // Discord wants required options first.
     options.sort_by_key(|(_, option)| !option.required);
     let options = options.into_iter().map(|(name, option)| describe_option(name, option)).collect();
-    CreateCommand::new(&command.name).description(&command.summary).set_options(options)
+    CreateCommand::new(command.name).description(command.description).set_options(options)
 }
 
 fn describe_option(name: &str, option: &OptionSpec) -> CreateCommandOption {
@@ -54,12 +79,12 @@ fn kind(kind: ValueType) -> CommandOptionType {
     }
 }
 
-fn is_same(there: &[Registered], wanted: &[&Command]) -> bool {
+fn is_same(there: &[Registered], wanted: &[Slash<'_>]) -> bool {
     there.len() == wanted.len()
         && wanted.iter().all(|command| {
             there.iter().any(|registered| {
                 registered.name == command.name
-                    && registered.description == command.summary
+                    && registered.description == command.description
                     && registered.options.len() == command.options.len()
                     && registered.options.iter().all(|option| {
                         command.options.get(&option.name).is_some_and(|wanted| {

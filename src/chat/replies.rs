@@ -7,7 +7,7 @@ use serenity::all::{
     EditInteractionResponse, ResolvedOption, ResolvedValue,
 };
 
-use super::{client::describe, handler::caller};
+use super::{client::describe, contacts, handler::caller};
 use crate::{
     access::Refusal,
     engine::{AnswerError, Engine, Request, RequestError, Submitted},
@@ -18,6 +18,9 @@ use crate::{
 pub(super) const ACKNOWLEDGE: Duration = Duration::from_millis(2500);
 
 pub(super) async fn command(engine: &Engine, context: &Context, command: CommandInteraction) {
+    if command.data.name == contacts::NAME {
+        return contacts::show(engine, context, command).await;
+    }
     let wait = CreateInteractionResponse::Defer(CreateInteractionResponseMessage::new().ephemeral(true));
     // Late or lost, what was asked for is done all the same: /halt waits for nobody.
     match engine.clock().timeout(ACKNOWLEDGE, command.create_response(&context.http, wait)).await {

@@ -2,6 +2,7 @@
 
 mod bot;
 mod check;
+mod contacts;
 mod plan;
 mod play;
 mod rehearse;
@@ -53,6 +54,8 @@ enum Command {
     Plan(plan::Arguments),
     /// List runs, or show one as a timeline.
     Runs(runs::Arguments),
+    /// The contacts table: who is called when a recovery takes long.
+    Contacts(contacts::Arguments),
 }
 
 /// Runs the program and says how it ended: 0 good, 1 not, 2 wrong usage.
@@ -89,6 +92,7 @@ pub fn main() -> ExitCode {
             Command::Check => check::run(&common),
             Command::Plan(arguments) => plan::run(&common, arguments, secrets.clone(), clock).await,
             Command::Runs(arguments) => runs::run(&common, arguments, clock).await,
+            Command::Contacts(arguments) => contacts::run(&common, arguments).await,
         }
     });
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));

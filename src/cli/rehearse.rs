@@ -13,6 +13,7 @@ use secrecy::SecretString;
 use super::{
     Common,
     bot::{Bot, told_to_stop},
+    contacts,
     play::{self, Play},
 };
 use crate::{
@@ -48,6 +49,9 @@ pub(super) async fn run(common: &Common, arguments: Arguments, secrets: Secrets,
             return Err(error);
         }
     };
+    if let Err(error) = seed_contacts(common, &bot).await {
+        println!("The contacts of the practice system are not there: {error:#}");
+    }
     println!("A local Discord is at {url} (control: {url}/rehearsal/api/state), with drbot in it.");
     let good = tokio::select! {
         good = perform(&bot, &arguments, common, &url, &clock) => good,
@@ -60,6 +64,15 @@ pub(super) async fn run(common: &Common, arguments: Arguments, secrets: Secrets,
         true => Ok(ExitCode::SUCCESS),
         false => bail!("the recovery failed; `drbot runs --data {}` shows what happened", common.data.display()),
     }
+}
+
+/// The practice system's contacts, where there are none yet, so that escalation has somebody to call.
+async fn seed_contacts(common: &Common, bot: &Bot) -> Result<()> {
+    let file = common.config.join("contacts.csv");
+    if file.exists() && bot.engine.store().contacts().await?.is_empty() {
+        bot.engine.store().replace_contacts(&contacts::read(&file)?).await?;
+    }
+    Ok(())
 }
 
 /// Plays, if it is to play; then stays open for trying, at a terminal or without a play. Whether all went well.

@@ -16,6 +16,11 @@ pub struct Settings {
     pub scenario: BTreeMap<String, Scenario>,
     #[serde(default)]
     pub target: BTreeMap<String, Target>,
+    /// When people are called because a recovery takes long.
+    #[serde(default = "default_ladder")]
+    pub escalation: Vec<RungSettings>,
+    #[serde(default)]
+    pub contacts: ContactSettings,
     #[serde(default)]
     pub limits: Limits,
     /// drbot's own HTTP listener; none when left out.
@@ -78,6 +83,9 @@ pub struct Scenario {
     /// Recovery Point Objective.
     pub rpo: Span,
     pub priority: Priority,
+    /// Contact roles that are called first; all of them when left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub responsible: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -86,6 +94,35 @@ pub enum Priority {
     Critical,
     High,
     Medium,
+}
+
+/// When a share of the RTO is used and recovery is not verified, these people are called, and those of the rungs below.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RungSettings {
+    /// Percent of the RTO, 1 to 100.
+    pub at: u8,
+    /// Contact roles; `responsible` stands for those of the scenario, `everyone` for all.
+    pub page: Vec<String>,
+}
+
+/// The responsible at 50 and 75 %, everyone at 90 and 100 %.
+pub fn default_ladder() -> Vec<RungSettings> {
+    [(50, "responsible"), (75, "responsible"), (90, "everyone"), (100, "everyone")]
+        .map(|(at, who)| RungSettings { at, page: vec![who.to_owned()] })
+        .to_vec()
+}
+
+/// Who may see the contacts table. Nobody when left out.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ContactSettings {
+    /// Roles that may use `/contacts`; they see numbers masked.
+    #[serde(default)]
+    pub roles: Vec<String>,
+    /// Those of them that see numbers whole, in an answer that nobody else sees.
+    #[serde(default)]
+    pub numbers: Vec<String>,
 }
 
 /// A system that is acted on. Templates see it as `target`.

@@ -11,6 +11,7 @@ pub mod failpoint;
 mod live;
 pub mod metrics;
 mod outputs;
+mod pages;
 mod perform;
 mod request;
 mod settle;
@@ -31,6 +32,7 @@ use self::live::Live;
 pub use self::{
     answers::AnswerError,
     live::{LiveProgress, Snapshot},
+    pages::ContactsSeen,
     request::{Request, RequestError, Submitted, plan_ahead},
 };
 use crate::{

@@ -15,6 +15,7 @@ use crate::{
     run::{
         context::{self, Scoped},
         event::{Created, Entry, Event},
+        rungs,
         state::State,
     },
     runbook::{
@@ -107,7 +108,7 @@ impl Engine {
     ) -> Result<Submitted, RequestError> {
         let id = RunId::generate();
         let now = self.0.clock.now();
-        let mut created = freeze(configuration, command, &request)?;
+        let mut created = freeze(configuration, command, &request, now)?;
         let ownership = Ownership { owner: self.0.owner.clone(), generation: 1 };
         let first = Entry { run: id, seq: 1, at: now, event: Event::RunCreated(Box::new(created.clone())) };
         let state = State::begin(&first).map_err(|illegal| RequestError::Broken(illegal.to_string()))?;
@@ -243,11 +244,17 @@ fn fits(option: &OptionSpec, value: &str) -> bool {
 }
 
 /// Everything the run needs to know, as it is now.
-fn freeze(configuration: &Configuration, command: &Command, request: &Request) -> Result<Created, RequestError> {
+fn freeze(
+    configuration: &Configuration,
+    command: &Command,
+    request: &Request,
+    at: Timestamp,
+) -> Result<Created, RequestError> {
     let broken = |error: serde_json::Error| RequestError::Broken(error.to_string());
     let definition = serde_json::to_string(command).map_err(broken)?;
     let definition_hash = Sha256::digest(&definition).iter().map(|byte| format!("{byte:02x}")).collect();
     let settings = &configuration.settings;
+    let scenario = command.scenario.as_ref().and_then(|name| settings.scenario.get(name));
     let target = match command.target.as_ref().and_then(|name| Some((name, settings.target.get(name)?))) {
         Some((name, target)) => crate::runbook::context::target(name, target),
         None => Value::Null,
@@ -260,7 +267,8 @@ fn freeze(configuration: &Configuration, command: &Command, request: &Request) -
         requester_roles: request.caller.roles.clone(),
         channel: request.caller.channel,
         target,
-        scenario: command.scenario.as_ref().and_then(|name| settings.scenario.get(name)).cloned(),
+        scenario: scenario.cloned(),
+        rungs: rungs::of(scenario, &settings.escalation, at),
         lock: None,
     })
 }
@@ -281,7 +289,7 @@ pub fn plan_ahead(
     let caller =
         Caller { person: nobody, roles: Vec::new(), channel: configuration.settings.discord.channel, is_bot: false };
     let request = Request { key: String::new(), command: command.name.clone(), options, caller };
-    let created = freeze(configuration, command, &request)?;
+    let created = freeze(configuration, command, &request, at)?;
     let entry = Entry { run: RunId::generate(), seq: 1, at, event: Event::RunCreated(Box::new(created)) };
     Ok(State::begin(&entry)?)
 }

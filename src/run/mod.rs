@@ -10,6 +10,7 @@ pub mod event;
 pub mod next;
 pub mod outcome;
 pub mod plan;
+pub mod rungs;
 pub mod state;
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod actions_fresh;
 mod actions_restore;
 mod actions_verify;
 mod engine;
+mod first_page;
 mod gateway;
 mod halt_status;
 mod kills;

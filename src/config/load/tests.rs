@@ -168,16 +168,50 @@ fn settings_are_checked_and_their_paths_resolved() {
     assert!(!problems.contains("hunter2"));
     insta::assert_snapshot!(problems, @r#"
     drbot.toml:28:1: unknown key `rot`
-        did you mean `rto`? allowed: name, priority, rpo, rto
-    drbot.toml:79:13: invalid value: string "many", expected a port, 1 to 65535
+        did you mean `rto`? allowed: name, priority, responsible, rpo, rto
+    drbot.toml:111:13: invalid value: string "many", expected a port, 1 to 65535
     "#);
     std::fs::write(&path, text.replace("rot = ", "rto = ").replace("\"many\"", "5432")).unwrap();
     insta::assert_snapshot!(shown(&load().unwrap_err()), @r#"
-    drbot.toml:59:7: the URL ends with a slash
+    drbot.toml:91:7: the URL ends with a slash
         leave it out: commands write {{ target.api }}/health
-    drbot.toml:76:13: this is not the name of a secret
+    drbot.toml:108:13: this is not the name of a secret
         the name of a variable of .env, like "DB_PASSWORD"; never the password itself
     "#);
+}
+
+#[test]
+fn a_ladder_that_calls_nobody_or_goes_down_is_a_mistake() {
+    let folder = folder(&[("halt.toml", HALT)]);
+    let path = folder.path().join(SETTINGS_FILE);
+    let text = std::fs::read_to_string(&path).unwrap();
+    let text = text
+        .replace("at   = 75", "at   = 40")
+        .replace("at   = 100", "at   = 101")
+        .replace("page = [\"responsible\"]", "page = []")
+        .replace("numbers = [\"lead\"]", "numbers = [\"lead\", \"boss\"]");
+    std::fs::write(&path, &text).unwrap();
+    let problems = Configuration::load_with(folder.path(), |_| None).unwrap_err();
+    insta::assert_snapshot!(shown(&problems), @r#"
+    drbot.toml:68:8: this rung calls nobody
+        contact roles, "responsible" or "everyone"
+    drbot.toml:71:8: rungs go upwards
+        the next rung has a higher percentage than the one before
+    drbot.toml:79:8: this is no share of the RTO
+        percent: 1 to 100
+    drbot.toml:86:20: there is no role `boss`
+        [roles] has dba, lead, operator
+    "#);
+}
+
+#[test]
+fn no_file_takes_the_name_of_a_command_of_drbots_own() {
+    let folder = folder(&[("contacts.toml", HALT)]);
+    let problems = Configuration::load_with(folder.path(), |_| None).unwrap_err();
+    insta::assert_snapshot!(shown(&problems), @"
+    commands/contacts.toml: /contacts is a command of drbot's own
+        give the file another name
+    ");
 }
 
 #[test]

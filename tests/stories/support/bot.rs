@@ -87,6 +87,11 @@ impl Bot {
         child.wait().await.unwrap()
     }
 
+    /// `kill -9`.
+    pub async fn kill(&mut self) {
+        self.process.take().unwrap().kill().await.unwrap();
+    }
+
     /// Waits until the process has ended by itself (a failpoint).
     pub async fn dies(&mut self) {
         let child = self.process.as_mut().unwrap();

@@ -3,9 +3,14 @@
 //! The reader is tired and it is 03:00: calm, short, exact, and always what to do. What comes from outside (targets,
 //! options, people) goes through [`plain`] before it is shown: it may be hostile.
 
+mod escalation;
+
 use std::time::Duration;
 
 use serde_json::{Map, Value};
+
+use escalation::{called, rung};
+pub use escalation::{called_so_far, contacts, page};
 
 use super::view;
 use crate::{
@@ -14,7 +19,7 @@ use crate::{
     run::{
         event::{ApprovalAsked, Choice, Entry, Event, FailureKind, SkipReason},
         outcome::Outcome,
-        state::{State, Status, StepState, Undo},
+        state::{ApprovalState, State, Status, StepState, Undo},
     },
     runbook::{
         action::{Action, Postgres},
@@ -440,6 +445,14 @@ fn event_line(entry: &Entry, state: &State) -> Option<String> {
         Event::UndoFailed { step, message, .. } => {
             format!("❌ {} could not be taken back: {}", name(step), plain(message))
         }
+        Event::Paged(paged) => format!(
+            "📟 {}: {}",
+            rung(paged, entry.at),
+            match called(paged).as_str() {
+                "" => "nobody can be called in Discord".to_owned(),
+                names => format!("{names} called"),
+            }
+        ),
         Event::Recovered => "🟢 recovery is verified".to_owned(),
         Event::Finished { outcome, message } if message.is_empty() => format!("🏁 {outcome}"),
         Event::Finished { outcome, message } => format!("🏁 {outcome}: {}", plain(message)),
@@ -661,7 +674,7 @@ pub fn report(state: &State) -> Vec<(String, String)> {
     lines.push(("Outcome".to_owned(), finished.outcome.to_string()));
     let verified = state.recovered_at.map(|at| duration(elapsed(state.created_at, at)));
     lines.push(("Command to verified recovery".to_owned(), verified.unwrap_or_else(|| "not recovered".to_owned())));
-    if let crate::run::state::ApprovalState::Given { asked_at, given_at, .. } = &state.approval {
+    if let ApprovalState::Given { asked_at, given_at, .. } = &state.approval {
         lines.push(("Of that, until approved".to_owned(), duration(elapsed(*asked_at, *given_at))));
     }
     if let Some(scenario) = &state.created.scenario {
