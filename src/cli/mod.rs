@@ -6,6 +6,7 @@ mod plan;
 mod play;
 mod rehearse;
 mod runs;
+mod schema;
 mod serve;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -53,6 +54,8 @@ enum Command {
     Plan(plan::Arguments),
     /// List runs, or show one as a timeline.
     Runs(runs::Arguments),
+    /// Print the JSON schema of the files that are edited, for editors.
+    Schema(schema::Arguments),
 }
 
 /// Runs the program and says how it ended: 0 good, 1 not, 2 wrong usage.
@@ -89,6 +92,7 @@ pub fn main() -> ExitCode {
             Command::Check => check::run(&common),
             Command::Plan(arguments) => plan::run(&common, arguments, secrets.clone(), clock).await,
             Command::Runs(arguments) => runs::run(&common, arguments, clock).await,
+            Command::Schema(arguments) => schema::run(&arguments),
         }
     });
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
