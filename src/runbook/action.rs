@@ -68,6 +68,18 @@ impl Action {
             Self::Exec(_) | Self::Call(_) => false,
         }
     }
+
+    /// Whether it may be done just to know, without a run: narrower than [`Action::only_reads`], because looking at a
+    /// damaged database may start its server, checking a restored one writes its statistics, and waits and questions
+    /// take somebody's time.
+    pub fn is_a_look(&self) -> bool {
+        match self {
+            Self::Wait(_) | Self::Ask(_) | Self::Notify(_) => false,
+            Self::Postgres(Postgres::Assess { .. } | Postgres::Integrity { .. }) => false,
+            Self::Parallel(steps) => steps.iter().all(|step| step.action.is_a_look()),
+            other => other.only_reads(),
+        }
+    }
 }
 
 /// A request. Exactly one of the methods is given, with the URL. Redirects are not followed.

@@ -4,4 +4,5 @@ mod approval;
 mod crash;
 mod faults;
 mod limits;
+mod preview;
 mod steps;
