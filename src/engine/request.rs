@@ -158,7 +158,7 @@ impl Engine {
     }
 
     /// Discord does not check what autocomplete offered, so it is checked here, before anything happens.
-    async fn check_choices(
+    pub(super) async fn check_choices(
         &self,
         configuration: &Configuration,
         command: &Command,
@@ -210,7 +210,7 @@ impl Engine {
     }
 }
 
-fn check_options(command: &Command, options: &BTreeMap<String, String>) -> Result<(), RequestError> {
+pub(super) fn check_options(command: &Command, options: &BTreeMap<String, String>) -> Result<(), RequestError> {
     let bad = |option: &str, problem: String| Err(RequestError::BadOption { option: option.to_owned(), problem });
     for (name, value) in options {
         let Some(option) = command.options.get(name) else {
@@ -273,16 +273,16 @@ fn freeze(
     })
 }
 
-/// What a command would do, as far as it is known beforehand. Touches nothing.
+/// The state of a run that nobody has started.
 ///
 /// # Errors
-/// When the options do not fit, or a template is wrong in itself.
-pub fn plan_ahead(
+/// When the options do not fit.
+pub(super) fn imagined(
     configuration: &Configuration,
     command: &Command,
     options: BTreeMap<String, String>,
     at: Timestamp,
-) -> anyhow::Result<State> {
+) -> Result<State, RequestError> {
     check_options(command, &options)?;
     let nobody =
         crate::run::event::Person { id: crate::config::settings::DiscordId(1), name: "whoever asks for it".to_owned() };
@@ -290,6 +290,7 @@ pub fn plan_ahead(
         Caller { person: nobody, roles: Vec::new(), channel: configuration.settings.discord.channel, is_bot: false };
     let request = Request { key: String::new(), command: command.name.clone(), options, caller };
     let created = freeze(configuration, command, &request, at)?;
-    let entry = Entry { run: RunId::generate(), seq: 1, at, event: Event::RunCreated(Box::new(created)) };
-    Ok(State::begin(&entry)?)
+    // The same each time, so that a plan that has not changed has the same hash.
+    let entry = Entry { run: RunId::NOBODYS, seq: 1, at, event: Event::RunCreated(Box::new(created)) };
+    State::begin(&entry).map_err(|illegal| RequestError::Broken(illegal.to_string()))
 }

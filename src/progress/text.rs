@@ -82,7 +82,7 @@ fn step(line: &Line, width: usize, colour: bool) -> Vec<String> {
 }
 
 /// What was made harmless for Discord, readable again: a terminal knows no mentions. Control characters stay out.
-fn readable(text: &str) -> String {
+pub(super) fn readable(text: &str) -> String {
     let text: String = text.chars().filter(|letter| !letter.is_control() && *letter != '\u{200b}').collect();
     text.replace("\\_", "_").replace("\\*", "*").replace("\\[", "[").replace("\\]", "]").replace("\\>", ">")
 }

@@ -256,7 +256,7 @@ fn of_step(step: &StepState, now: Timestamp, live: Option<&Live>, is_over: bool)
 }
 
 /// One line a branch of a parallel step that is done.
-fn branches(step: &StepState) -> Vec<Line> {
+pub(super) fn branches(step: &StepState) -> Vec<Line> {
     let Action::Parallel(branches) = &step.definition.action else { return Vec::new() };
     let lines = branches.iter().filter_map(|branch| {
         let result = step.outputs.get(&branch.id)?;

@@ -223,6 +223,24 @@ impl Store {
         rows.iter().map(summary).collect()
     }
 
+    /// The newest finished runs of a command on a target.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn finished_runs(&self, command: &str, target: Option<&str>, limit: u32) -> Result<Vec<RunId>> {
+        let ids: Vec<String> = sqlx::query_scalar(
+            "SELECT id FROM runs WHERE command = $1 AND COALESCE(target, '') = $2 AND finished_at IS NOT NULL
+             ORDER BY created_at DESC, id DESC LIMIT $3",
+        )
+        .bind(command)
+        .bind(target.unwrap_or_default())
+        .bind(i64::from(limit))
+        .fetch_all(&self.readers)
+        .await
+        .context("the list of runs cannot be read")?;
+        ids.iter().map(|id| Ok(id.parse()?)).collect()
+    }
+
     /// The runs whose id ends as `text` says (people use the last eight digits), or is it.
     ///
     /// # Errors

@@ -5,4 +5,5 @@ mod crash;
 mod escalation;
 mod faults;
 mod limits;
+mod preview;
 mod steps;

@@ -167,15 +167,15 @@ fn settings_are_checked_and_their_paths_resolved() {
     let problems = shown(&load().unwrap_err());
     assert!(!problems.contains("hunter2"));
     insta::assert_snapshot!(problems, @r#"
-    drbot.toml:28:1: unknown key `rot`
+    drbot.toml:29:1: unknown key `rot`
         did you mean `rto`? allowed: name, priority, responsible, rpo, rto
-    drbot.toml:111:13: invalid value: string "many", expected a port, 1 to 65535
+    drbot.toml:112:13: invalid value: string "many", expected a port, 1 to 65535
     "#);
     std::fs::write(&path, text.replace("rot = ", "rto = ").replace("\"many\"", "5432")).unwrap();
     insta::assert_snapshot!(shown(&load().unwrap_err()), @r#"
-    drbot.toml:91:7: the URL ends with a slash
+    drbot.toml:92:7: the URL ends with a slash
         leave it out: commands write {{ target.api }}/health
-    drbot.toml:108:13: this is not the name of a secret
+    drbot.toml:109:13: this is not the name of a secret
         the name of a variable of .env, like "DB_PASSWORD"; never the password itself
     "#);
 }
@@ -193,13 +193,13 @@ fn a_ladder_that_calls_nobody_or_goes_down_is_a_mistake() {
     std::fs::write(&path, &text).unwrap();
     let problems = Configuration::load_with(folder.path(), |_| None).unwrap_err();
     insta::assert_snapshot!(shown(&problems), @r#"
-    drbot.toml:68:8: this rung calls nobody
+    drbot.toml:69:8: this rung calls nobody
         contact roles, "responsible" or "everyone"
-    drbot.toml:71:8: rungs go upwards
+    drbot.toml:72:8: rungs go upwards
         the next rung has a higher percentage than the one before
-    drbot.toml:79:8: this is no share of the RTO
+    drbot.toml:80:8: this is no share of the RTO
         percent: 1 to 100
-    drbot.toml:86:20: there is no role `boss`
+    drbot.toml:87:20: there is no role `boss`
         [roles] has dba, lead, operator
     "#);
 }

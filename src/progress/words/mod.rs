@@ -83,8 +83,7 @@ pub fn plain(text: &str) -> String {
     for letter in text.chars() {
         match letter {
             '\n' | '\r' | '\t' => plain.push(' '),
-            letter if letter.is_control() => {}
-            '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' => {}
+            letter if letter.is_control() || is_unseen(letter) => {}
             // A zero-width space behind the sign breaks every kind of mention.
             '@' => plain.push_str("@\u{200b}"),
             '<' => plain.push_str("<\u{200b}"),
@@ -97,6 +96,13 @@ pub fn plain(text: &str) -> String {
         }
     }
     plain
+}
+
+/// Characters that nobody sees, but that hide, join or turn around what is beside them.
+pub fn is_unseen(letter: char) -> bool {
+    matches!(letter,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+        | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// Lines from outside for a code block: nothing in it can end the block.
