@@ -4,15 +4,12 @@
 
 use std::collections::BTreeMap;
 
-use serenity::all::{
-    CommandInteraction, Context, CreateAllowedMentions, CreateEmbed, CreateInteractionResponse,
-    CreateInteractionResponseMessage,
-};
+use serde_json::json;
+use serenity::all::CommandInteraction;
 
-use super::{client::describe, handler::caller, replies};
+use super::{Desk, handler::caller, replies};
 use crate::{
     access::Numbers,
-    engine::Engine,
     progress::words,
     runbook::definition::{OptionSpec, ValueType},
 };
@@ -33,25 +30,16 @@ pub(super) fn options() -> BTreeMap<String, OptionSpec> {
     BTreeMap::from([(SHARE.to_owned(), share)])
 }
 
-pub(super) async fn show(engine: &Engine, context: &Context, command: CommandInteraction) {
+pub(super) async fn show(desk: &Desk, command: CommandInteraction) {
     let share = replies::options(&command.data.options()).get(SHARE).is_some_and(|share| share == "true");
     let who = caller(&command.user, command.member.as_deref(), command.channel_id);
-    let message = CreateInteractionResponseMessage::new().allowed_mentions(CreateAllowedMentions::new());
-    let message = match engine.contacts(&who).await {
+    let slip = replies::slip(&command, &who);
+    match desk.engine.contacts(&who).await {
         Ok(seen) => {
             let whole = seen.numbers == Numbers::Whole && !share;
-            let embed =
-                CreateEmbed::new().title("Contacts").description(words::contacts(&seen.contacts, &seen.gaps, whole));
-            message.embed(embed).ephemeral(!share)
+            let table = words::contacts(&seen.contacts, &seen.gaps, whole);
+            slip.show(desk, &json!({"title": "Contacts", "description": table}), !share).await;
         }
-        Err(error) => message.content(replies::request_error(engine, NAME, &error)).ephemeral(true),
-    };
-    let answer = command.create_response(&context.http, CreateInteractionResponse::Message(message));
-    match engine.clock().timeout(replies::ACKNOWLEDGE, answer).await {
-        Some(Ok(())) => {}
-        Some(Err(error)) => {
-            tracing::warn!(interaction = %command.id, error = describe(&error), "a command could not be answered");
-        }
-        None => tracing::warn!(interaction = %command.id, "a command could not be answered in time"),
+        Err(error) => slip.say(desk, &replies::request_error(&desk.engine, NAME, &error)).await,
     }
 }

@@ -17,6 +17,7 @@ use super::{
     play::{self, Play},
 };
 use crate::{
+    chat,
     clock::Clock,
     config::secrets::Secrets,
     rehearsal::{self, Rehearsal, world},
@@ -41,8 +42,10 @@ pub(super) async fn run(common: &Common, arguments: Arguments, secrets: Secrets,
     let settings = rehearsal::Settings { listen: arguments.listen, ..rehearsal::Settings::new(clock.clone()) };
     let local = Rehearsal::start(settings).await?;
     let url = local.api_url();
-    let token = SecretString::from(world::TOKEN);
-    let bot = match Bot::start(common, secrets, clock.clone(), token, Some(url.clone())).await {
+    // Who tries out bad days need not wait for as long as on the real Discord.
+    let timing = chat::Timing::default().faster(3);
+    let discord = chat::Settings { token: SecretString::from(world::TOKEN), api_url: Some(url.clone()), timing };
+    let bot = match Bot::start(common, secrets, clock.clone(), discord).await {
         Ok(bot) => bot,
         Err(error) => {
             local.shutdown().await;

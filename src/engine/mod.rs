@@ -43,6 +43,7 @@ use crate::{
     clock::Clock,
     config::{load::Configuration, secrets::Secrets},
     ids::{self, RunId},
+    run::state::Status,
     store::Store,
 };
 
@@ -204,6 +205,18 @@ impl Engine {
         let state =
             crate::run::state::State::replay(&journal).context("the journal holds what cannot have happened")?;
         Ok(Some(Snapshot { state, progress: None }))
+    }
+
+    /// Whether a step of some run is under way: what ends the process now would cut it off.
+    pub async fn is_at_work(&self) -> bool {
+        let runs: Vec<_> = self.0.runs.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+        for run in runs {
+            let state = run.snapshot().await.state;
+            if state.steps.iter().any(|step| step.status == Status::Running) {
+                return true;
+            }
+        }
+        false
     }
 
     /// Begins no new step, lets those under way end for a few seconds, stops the rest, and returns. Runs go on at the

@@ -199,6 +199,26 @@ pub fn store_failed() -> String {
         .to_owned()
 }
 
+/// For everybody to read, because the one it is for cannot be reached otherwise.
+pub fn answered_in_channel(name: &str, text: &str) -> String {
+    cut(&format!("For {}, whom Discord does not let me answer privately: {text}", plain(name)), 2000)
+}
+
+pub fn unreadable() -> String {
+    "I could not read what Discord sent me, so nothing was done. Try again; when that does not help, look at drbot's log on \
+     the host: it probably needs an update."
+        .to_owned()
+}
+
+/// The way to a log that is not this message's own thread.
+pub fn log_is_in(thread: u64) -> String {
+    format!("Its log goes on in <#{thread}>.")
+}
+
+pub fn press_again() -> String {
+    "Nothing has happened yet: the form could not be opened. Press the button again.".to_owned()
+}
+
 // ---- answers to a click ------------------------------------------------------------------------------------------------
 
 pub fn own_approval() -> String {
