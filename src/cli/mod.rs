@@ -6,6 +6,7 @@ mod plan;
 mod play;
 mod rehearse;
 mod runs;
+mod scene;
 mod serve;
 
 use std::{path::PathBuf, process::ExitCode};

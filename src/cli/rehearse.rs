@@ -14,6 +14,7 @@ use super::{
     Common,
     bot::{Bot, told_to_stop},
     play::{self, Play},
+    scene,
 };
 use crate::{
     clock::Clock,
@@ -37,7 +38,11 @@ pub(super) struct Arguments {
 pub(super) async fn run(common: &Common, arguments: Arguments, secrets: Secrets, clock: Clock) -> Result<ExitCode> {
     // A store of its own: what was practised must never go on when the real bot starts.
     let common = &Common { data: common.data.join("rehearsal"), ..common.clone() };
-    let settings = rehearsal::Settings { listen: arguments.listen, ..rehearsal::Settings::new(clock.clone()) };
+    let settings = rehearsal::Settings {
+        listen: arguments.listen,
+        scene: scene::of(&common.config).await,
+        ..rehearsal::Settings::new(clock.clone())
+    };
     let local = Rehearsal::start(settings).await?;
     let url = local.api_url();
     let token = SecretString::from(world::TOKEN);
@@ -48,7 +53,7 @@ pub(super) async fn run(common: &Common, arguments: Arguments, secrets: Secrets,
             return Err(error);
         }
     };
-    println!("A local Discord is at {url} (control: {url}/rehearsal/api/state), with drbot in it.");
+    println!("A local Discord with drbot in it is at {url}: open it in a browser.");
     let good = tokio::select! {
         good = perform(&bot, &arguments, common, &url, &clock) => good,
         () = bot.chat.ended() => Err(anyhow::anyhow!("the connection to the local Discord ended")),
