@@ -53,7 +53,7 @@ export function startPeople() {
   }
   function draw() {
     const mine = me();
-    button.replaceChildren(face(mine), el("span", { class: "me-hint" }, icon("swap"), "Switch"));
+    button.replaceChildren(...face(mine), el("span", { class: "me-hint" }, icon("swap"), "Switch"));
     button.setAttribute("aria-label", `You are ${mine.name}, ${roles(mine)}. Switch to somebody else`);
     menu.replaceChildren(
       el("p", { class: "group" }, "Act as"),
