@@ -87,19 +87,23 @@ async fn ask(script: &Path, what: &str) -> Result<String> {
 
 /// `rows-damaged` is "Rows damaged".
 fn title(verb: &str) -> String {
-    let words = verb.replace('-', " ");
-    let mut letters = words.chars();
+    capital(&verb.replace('-', " "))
+}
+
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
-/// The sentence behind a verb in the help, where each has a line: `verb [ARGUMENT]   sentence`.
+/// The sentence behind a verb in the help, where each has a line: `verb [ARGUMENT]   sentence (or what else it can be)`.
+/// The page gives no argument, so that what it could be is left out.
 fn describe(verb: &str, help: &str) -> String {
     let rest = help.lines().find_map(|line| line.strip_prefix(verb)?.strip_prefix(' ')).unwrap_or_default().trim_start();
-    let rest = match rest.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((_, sentence)) => sentence.trim_start(),
-        None => rest,
-    };
-    title(rest)
+    let Some((_, rest)) = rest.strip_prefix('[').and_then(|rest| rest.split_once(']')) else { return capital(rest) };
+    match (rest.split_once(" ("), rest.split_once(')')) {
+        (Some((before, _)), Some((_, after))) => capital(format!("{before}{after}").trim_start()),
+        _ => capital(rest.trim_start()),
+    }
 }
 
 #[cfg(test)]
@@ -115,7 +119,7 @@ mod tests {
         assert!(scene.tool("up").is_some_and(|tool| !tool.dangerous));
         for tool in &scene.tools {
             assert!(tool.description.len() > 20, "{tool:?}");
-            assert!(!tool.description.contains("[NAME]"), "{tool:?}");
+            assert!(!tool.description.contains(['[', '(']), "{tool:?}");
             assert!(tool.program.is_file(), "{tool:?}");
         }
     }

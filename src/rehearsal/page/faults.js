@@ -19,7 +19,8 @@ export function drawFaults(body) {
   const clear = el("button", { class: "button secondary", type: "button", id: "clear-faults", click: () => send({ kind: "clear" }) }, "Clear all");
   const cards = kinds().map((fault) => card(fault, send));
   const about = "Discord has bad days. These are played by this server, until you clear them; see how the bot lives with it.";
-  body.append(el("p", { class: "panel-about" }, about), el("p", { class: "panel-bar" }, el("span", { class: "active-count", role: "status" }), clear), problem, el("div", { class: "cards" }, cards.map(({ node }) => node)));
+  const bar = el("p", { class: "panel-bar" }, el("span", { class: "active-count", role: "status" }), clear);
+  body.append(el("div", { class: "panel-list" }, el("p", { class: "panel-about" }, about), bar, problem, el("div", { class: "cards" }, cards.map(({ node }) => node))));
   place = { body, cards, problem };
   mark();
 

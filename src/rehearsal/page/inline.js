@@ -62,7 +62,7 @@ export function inline(text, depth = 0) {
 function special(text, at, depth) {
   switch (text[at]) {
     case "\\":
-      return /[^\w\s]/.test(text[at + 1] ?? "") ? { node: text[at + 1], end: at + 2 } : null;
+      return /[^A-Za-z0-9\s]/.test(text[at + 1] ?? " ") ? { node: text[at + 1], end: at + 2 } : null;
     case "`":
       return code(text, at);
     case "<":

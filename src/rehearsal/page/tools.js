@@ -38,7 +38,8 @@ export function drawTools(body) {
   const list = el("div", { class: "cards" });
   const state = el("p", { class: "run-state", role: "status" });
   const output = el("pre", { class: "run-output", tabindex: "0", "aria-label": "What the tool prints" });
-  body.append(el("p", { class: "panel-about" }, inline(store.overview.scene.tools_about)), list, problem, el("section", { class: "run", hidden: true }, state, output));
+  const about = el("p", { class: "panel-about" }, inline(store.overview.scene.tools_about));
+  body.append(el("div", { class: "panel-list" }, about, list, problem), el("section", { class: "run", hidden: true }, state, output));
   list.addEventListener("click", async (event) => {
     const name = event.target.closest("[data-tool]")?.dataset.tool;
     if (!name) return;
