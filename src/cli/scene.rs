@@ -19,7 +19,7 @@ const HELPERS: [(&str, &str, &str); 2] = [
 
 const WELCOME: &str = "This is a rehearsal: a chat server on your own machine, and **drbot** in it, which recovers a \
     trading system from disaster. Nothing here leaves this machine, and nothing that you break is real. You play the \
-    people: who you are is at the lower left.";
+    people: who you are stands below the channels.";
 
 const STEPS: [&str; 4] = [
     "Open **Break the range** and press *Rows damaged*: most of the trades in the practice database are gone.",
