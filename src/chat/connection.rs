@@ -16,7 +16,7 @@ use serenity::{
     },
     gateway::GatewayError,
 };
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 
 use super::{Desk, Settings, handler, rest};

@@ -7,6 +7,7 @@ mod plan;
 mod play;
 mod rehearse;
 mod runs;
+mod scene;
 mod schema;
 mod serve;
 

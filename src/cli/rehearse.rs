@@ -15,6 +15,7 @@ use super::{
     bot::{Bot, told_to_stop},
     contacts,
     play::{self, Play},
+    scene,
 };
 use crate::{
     chat,
@@ -39,7 +40,11 @@ pub(super) struct Arguments {
 pub(super) async fn run(common: &Common, arguments: Arguments, secrets: Secrets, clock: Clock) -> Result<ExitCode> {
     // A store of its own: what was practised must never go on when the real bot starts.
     let common = &Common { data: common.data.join("rehearsal"), ..common.clone() };
-    let settings = rehearsal::Settings { listen: arguments.listen, ..rehearsal::Settings::new(clock.clone()) };
+    let settings = rehearsal::Settings {
+        listen: arguments.listen,
+        scene: scene::of(&common.config).await,
+        ..rehearsal::Settings::new(clock.clone())
+    };
     let local = Rehearsal::start(settings).await?;
     let url = local.api_url();
     // Who tries out bad days need not wait for as long as on the real Discord.
@@ -55,7 +60,7 @@ pub(super) async fn run(common: &Common, arguments: Arguments, secrets: Secrets,
     if let Err(error) = seed_contacts(common, &bot).await {
         println!("The contacts of the practice system are not there: {error:#}");
     }
-    println!("A local Discord is at {url} (control: {url}/rehearsal/api/state), with drbot in it.");
+    println!("A local Discord with drbot in it is at {url}: open it in a browser.");
     let good = tokio::select! {
         good = perform(&bot, &arguments, common, &url, &clock) => good,
         () = bot.chat.ended() => Err(anyhow::anyhow!("the connection to the local Discord ended")),

@@ -132,13 +132,7 @@ const MOST_MENTIONS: usize = 30;
 
 /// What an entry of the journal says to people in the channel. Nothing when it is not true any more: who is called in
 /// vain does not come the next time.
-fn messages_for(
-    settings: &Settings,
-    state: &State,
-    entry: &Entry,
-    place: &CardPlace,
-    now: Timestamp,
-) -> Vec<Message> {
+fn messages_for(settings: &Settings, state: &State, entry: &Entry, place: &CardPlace, now: Timestamp) -> Vec<Message> {
     let link = format!("https://discord.com/channels/{}/{}/{}", settings.discord.guild, place.channel, place.message);
     let over = state.finished.is_some();
     match &entry.event {
