@@ -11,6 +11,7 @@ mod engine;
 mod gateway;
 mod halt_status;
 mod kills;
+mod lying_backups;
 mod rehearsal;
 mod restore_db;
 mod serve;
