@@ -191,8 +191,8 @@ impl Engine {
     /// Why they cannot be listed.
     pub async fn backups(&self, configuration: &Configuration, command: &Command) -> Result<Vec<Fields>, String> {
         let target = command.target.as_ref().and_then(|name| Some((name, configuration.settings.target.get(name)?)));
-        let Some((name, _)) = target else { return Err("the command has no target".to_owned()) };
-        let sample = self.0.store.last_sample(name, self.0.clock.now()).await.ok().flatten();
+        let Some((name, settings)) = target else { return Err("the command has no target".to_owned()) };
+        let sample = self.good_sample(name, Some(settings), self.0.clock.now()).await;
         let limit = std::time::Duration::from_secs(2);
         let context = self.background(name, limit).ok_or("the command's target is gone")?;
         let context = crate::actions::Context { sample, ..context };

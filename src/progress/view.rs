@@ -358,16 +358,12 @@ fn buttons(state: &State) -> Vec<Press> {
     buttons
 }
 
-/// The result of the step that measures the loss: seconds, rows, how.
-pub fn loss(state: &State) -> Option<(Option<f64>, Option<i64>, Option<String>)> {
+/// The outputs of the step that measured the loss.
+pub fn loss(state: &State) -> Option<&serde_json::Map<String, Value>> {
     let step = state.steps.iter().find(|step| {
         step.status == Status::Succeeded && matches!(step.definition.action, Action::Postgres(Postgres::Loss { .. }))
     })?;
-    Some((
-        step.outputs.get("seconds").and_then(Value::as_f64),
-        step.outputs.get("rows").and_then(Value::as_i64),
-        step.outputs.get("how").and_then(Value::as_str).map(str::to_owned),
-    ))
+    Some(&step.outputs)
 }
 
 /// The outputs of the step that swapped the database, when it is done.

@@ -12,6 +12,7 @@ mod first_page;
 mod gateway;
 mod halt_status;
 mod kills;
+mod lying_backups;
 mod rehearsal;
 mod restore_db;
 mod serve;

@@ -218,18 +218,22 @@ fn no_file_takes_the_name_of_a_command_of_drbots_own() {
 fn the_approver_reads_what_it_costs() {
     let command = shipped().unwrap().commands.remove("restore-db").unwrap();
     let cost = command.approval.unwrap().cost.unwrap();
-    let with =
-        |seconds: serde_json::Value, rows: serde_json::Value| {
-            crate::runbook::template::render_text(&cost, &serde_json::json!({
-            "scenario": { "rpo": 600 },
-            "steps": { "verify": {
-                "loss_seconds": seconds, "loss_rows": rows, "backup": "b.dump", "age": 470, "integrity": "verified",
-            }},
-        }))
-        .unwrap()
-        };
-    insta::assert_snapshot!(with(460.into(), 4600.into()), @"About 7 min 40 s of data will be lost, within the objective of 10 min (4,600 rows). The backup b.dump is 7 min 50 s old, its integrity is verified. The damaged database is kept.");
-    insta::assert_snapshot!(with(serde_json::Value::Null, serde_json::Value::Null), @"How much will be lost is unknown. The backup b.dump is 7 min 50 s old, its integrity is verified. The damaged database is kept.");
+    let with = |loss: serde_json::Value, caution: &str| {
+        let mut verify = serde_json::json!({
+            "backup": "b.dump", "age": 470, "integrity": "verified", "caution": caution,
+        });
+        verify.as_object_mut().unwrap().extend(loss.as_object().unwrap().clone());
+        let scope = serde_json::json!({ "scenario": { "rpo": 600 }, "steps": { "verify": verify } });
+        crate::runbook::template::render_text(&cost, &scope).unwrap()
+    };
+    let loss = |seconds: Option<i64>, rows: Option<i64>, is_least: bool, most: i64| {
+        serde_json::json!({ "loss_seconds": seconds, "loss_rows": rows, "loss_is_least": is_least, "loss_at_most": most,
+            "loss_how": "its newest records may be gone" })
+    };
+    insta::assert_snapshot!(with(loss(Some(460), Some(4600), false, 900), ""), @"");
+    insta::assert_snapshot!(with(loss(Some(460), Some(4600), true, 900), ""), @"");
+    insta::assert_snapshot!(with(loss(None, None, false, 500), ""), @"");
+    insta::assert_snapshot!(with(loss(Some(700), None, true, 900), "public.trades is missing in it"), @"");
 }
 
 #[test]

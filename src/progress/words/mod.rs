@@ -632,16 +632,20 @@ fn writes_allowed(state: &State) -> bool {
 }
 
 fn loss(state: &State) -> Option<String> {
-    let (seconds, rows, how) = view::loss(state)?;
-    let time = seconds.map(|seconds| duration(Duration::from_secs_f64(seconds.clamp(0.0, 1e9))));
-    let rows = rows.map(|rows| format!("{} rows", count(rows)));
-    Some(match (time, rows) {
-        (Some(time), Some(rows)) => format!("Data lost: {time} ({rows})."),
-        (Some(one), None) | (None, Some(one)) => format!("Data lost: {one}."),
-        (None, None) => {
-            format!("Data lost: unknown{}.", how.map(|how| format!(" ({})", plain(&how))).unwrap_or_default())
-        }
-    })
+    let loss = view::loss(state)?;
+    let time = |name: &str| Some(duration(Duration::from_secs_f64(loss.get(name)?.as_f64()?.clamp(0.0, 1e9))));
+    let rows = loss.get("rows").and_then(Value::as_i64).map(|rows| format!("{} rows", count(rows)));
+    let how = loss.get("how").and_then(Value::as_str).map(|how| format!(" ({})", plain(how))).unwrap_or_default();
+    let is_least = loss.get("is_least").and_then(Value::as_bool).unwrap_or(false);
+    let known = match (time("seconds"), rows) {
+        (Some(time), Some(rows)) => format!("{time} ({rows})"),
+        (Some(one), None) | (None, Some(one)) => one,
+        (None, None) => format!("unknown{how}"),
+    };
+    let (least, how) = if is_least { ("at least ", how) } else { ("", String::new()) };
+    let bounded = is_least || known.starts_with("unknown");
+    let most = time("at_most").filter(|_| bounded).map(|most| format!(", at most {most}")).unwrap_or_default();
+    Some(format!("Data lost: {least}{known}{most}{how}."))
 }
 
 fn kept(swap: &Map<String, Value>) -> Vec<String> {
