@@ -13,10 +13,13 @@ pub mod runbook;
 
 pub mod actions;
 pub mod run;
+
+pub mod contacts;
 pub mod store;
 
 pub mod access;
 pub mod engine;
+pub mod escalation;
 pub mod progress;
 
 pub mod chat;

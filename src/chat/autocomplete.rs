@@ -50,7 +50,8 @@ async fn choices(engine: &Engine, interaction: &CommandInteraction) -> Vec<(Stri
             let value = backup.get("file")?.as_str()?.to_owned();
             let label = words::backup_choice(backup);
             let wanted = value.to_lowercase().contains(&typed) || label.to_lowercase().contains(&typed);
-            let fits = value.chars().count() <= LONGEST;
+            // A name that Discord would not take would cost the person all choices.
+            let fits = value.chars().count() <= LONGEST && !value.chars().any(char::is_control);
             (wanted && fits).then(|| (label.chars().take(LONGEST).collect(), value))
         })
         .take(MOST)

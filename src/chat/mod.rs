@@ -10,6 +10,7 @@ mod autocomplete;
 mod call;
 mod components;
 mod connection;
+mod contacts;
 mod gates;
 mod handler;
 pub mod metrics;

@@ -4,14 +4,17 @@ use std::collections::BTreeMap;
 
 use serenity::all::{CommandInteraction, ResolvedOption, ResolvedValue};
 
-use super::{Desk, handler::caller, slip::Slip};
+use super::{Desk, contacts, handler::caller, slip::Slip};
 use crate::{
-    access::Refusal,
+    access::{Caller, Refusal},
     engine::{AnswerError, Engine, Request, RequestError, Submitted},
     progress::words,
 };
 
 pub(super) async fn command(desk: &Desk, command: CommandInteraction) {
+    if command.data.name == contacts::NAME {
+        return contacts::show(desk, command).await;
+    }
     let engine = &desk.engine;
     let request = Request {
         key: command.id.to_string(),
@@ -20,16 +23,10 @@ pub(super) async fn command(desk: &Desk, command: CommandInteraction) {
         caller: caller(&command.user, command.member.as_deref(), command.channel_id),
     };
     let by = request.caller.person.name.clone();
-    let slip = Slip {
-        id: command.id.get(),
-        application: command.application_id.get(),
-        token: command.token.clone(),
-        channel: command.channel_id.get(),
-        name: by.clone(),
-    };
-    // Late or lost, what was asked for is done all the same: /halt waits for nobody.
-    slip.acknowledge(desk).await;
-    let (text, is_refusal) = match engine.submit(request).await {
+    let slip = slip(&command, &request.caller);
+    // Late or lost, what was asked for is done all the same, and at once: /halt waits for nobody.
+    let (_, submitted) = tokio::join!(slip.acknowledge(desk), engine.submit(request));
+    let (text, is_refusal) = match submitted {
         Ok(Submitted::Started(run)) => (words::started(&command.data.name, &run.short()), false),
         // Delivered twice: the first one is answered.
         Ok(Submitted::AlreadyStarted(_)) => return,
@@ -41,6 +38,16 @@ pub(super) async fn command(desk: &Desk, command: CommandInteraction) {
     // That it has started is on its card too; a refusal would be nowhere.
     if !slip.fill_in(desk, &text).await && is_refusal {
         slip.say_in_channel(desk, &text).await;
+    }
+}
+
+pub(super) fn slip(command: &CommandInteraction, caller: &Caller) -> Slip {
+    Slip {
+        id: command.id.get(),
+        application: command.application_id.get(),
+        token: command.token.clone(),
+        channel: command.channel_id.get(),
+        name: caller.person.name.clone(),
     }
 }
 

@@ -85,6 +85,13 @@ impl Slip {
         }
     }
 
+    /// The first answer, as an embed; for the one who asked, or for the whole channel.
+    pub(super) async fn show(&self, desk: &Desk, embed: &Value, privately: bool) {
+        let flags = if privately { EPHEMERAL } else { 0 };
+        let data = json!({"embeds": [embed], "flags": flags, "allowed_mentions": {"parse": []}});
+        self.respond(desk, json!({"type": MESSAGE, "data": data})).await;
+    }
+
     /// What the one who asked waits for after the acknowledgement.
     pub(super) async fn fill_in(&self, desk: &Desk, text: &str) -> bool {
         let body = json!({"content": text, "allowed_mentions": {"parse": []}});

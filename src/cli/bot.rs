@@ -18,6 +18,7 @@ use crate::{
         secrets::Secrets,
     },
     engine::{self, Engine},
+    escalation::{self, Escalation},
     store::Store,
     telemetry::Figures,
     web::Web,
@@ -30,6 +31,7 @@ pub(super) struct Bot {
     pub(super) engine: Engine,
     pub(super) chat: Chat,
     _web: Option<Web>,
+    escalation: Escalation,
     watching: tokio::task::JoinHandle<()>,
 }
 
@@ -44,6 +46,7 @@ impl Bot {
         keeps_out_of_targets(common, &configuration)?;
         let figures = Figures::keep()?;
         engine::metrics::describe();
+        escalation::metrics::describe();
         chat::metrics::describe();
         let web = configuration.settings.web.as_ref();
         let web = web.map(|web| Web::start(web.listen, figures, clock.clone()));
@@ -51,14 +54,16 @@ impl Bot {
         let actions = Arc::new(RealActions::new()?);
         let engine = Engine::start(configuration, store, actions, secrets, clock).await?;
         let chat = Chat::start(discord, engine.clone())?;
+        let escalation = Escalation::start(engine.clone());
         let watching = tokio::spawn(watch(common.config.clone(), engine.clone()));
-        Ok(Self { engine, chat, _web: web, watching })
+        Ok(Self { engine, chat, _web: web, escalation, watching })
     }
 
     /// Steps under way end or are parked; what is left to be said is said, for a moment.
     pub(super) async fn stop(self) -> Result<()> {
         tracing::info!("stopping; runs that are under way go on at the next start");
         self.watching.abort();
+        drop(self.escalation);
         self.engine.stop().await;
         let ended = self.chat.stop().await;
         self.engine.store().close().await;

@@ -13,7 +13,9 @@ use secrecy::SecretString;
 use super::{
     Common,
     bot::{Bot, told_to_stop},
+    contacts,
     play::{self, Play},
+    scene,
 };
 use crate::{
     chat,
@@ -38,7 +40,11 @@ pub(super) struct Arguments {
 pub(super) async fn run(common: &Common, arguments: Arguments, secrets: Secrets, clock: Clock) -> Result<ExitCode> {
     // A store of its own: what was practised must never go on when the real bot starts.
     let common = &Common { data: common.data.join("rehearsal"), ..common.clone() };
-    let settings = rehearsal::Settings { listen: arguments.listen, ..rehearsal::Settings::new(clock.clone()) };
+    let settings = rehearsal::Settings {
+        listen: arguments.listen,
+        scene: scene::of(&common.config).await,
+        ..rehearsal::Settings::new(clock.clone())
+    };
     let local = Rehearsal::start(settings).await?;
     let url = local.api_url();
     // Who tries out bad days need not wait for as long as on the real Discord.
@@ -51,7 +57,10 @@ pub(super) async fn run(common: &Common, arguments: Arguments, secrets: Secrets,
             return Err(error);
         }
     };
-    println!("A local Discord is at {url} (control: {url}/rehearsal/api/state), with drbot in it.");
+    if let Err(error) = seed_contacts(common, &bot).await {
+        println!("The contacts of the practice system are not there: {error:#}");
+    }
+    println!("A local Discord with drbot in it is at {url}: open it in a browser.");
     let good = tokio::select! {
         good = perform(&bot, &arguments, common, &url, &clock) => good,
         () = bot.chat.ended() => Err(anyhow::anyhow!("the connection to the local Discord ended")),
@@ -63,6 +72,15 @@ pub(super) async fn run(common: &Common, arguments: Arguments, secrets: Secrets,
         true => Ok(ExitCode::SUCCESS),
         false => bail!("the recovery failed; `drbot runs --data {}` shows what happened", common.data.display()),
     }
+}
+
+/// The practice system's contacts, where there are none yet, so that escalation has somebody to call.
+async fn seed_contacts(common: &Common, bot: &Bot) -> Result<()> {
+    let file = common.config.join("contacts.csv");
+    if file.exists() && bot.engine.store().contacts().await?.is_empty() {
+        bot.engine.store().replace_contacts(&contacts::read(&file)?).await?;
+    }
+    Ok(())
 }
 
 /// Plays, if it is to play; then stays open for trying, at a terminal or without a play. Whether all went well.

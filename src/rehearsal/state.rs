@@ -18,7 +18,10 @@ use super::{
     limits::Limits,
     log::Log,
     model::{Channel, ChannelKind, Command, Interaction, Message, Person, Role, Thread},
-    permissions, render, world,
+    permissions, render,
+    scene::Scene,
+    tools::ToolRun,
+    world,
 };
 use crate::clock::{Clock, Timestamp, elapsed};
 
@@ -54,6 +57,9 @@ pub struct State {
     /// Unknown fields of the request at hand, on their way to its log entry.
     pub unknown_fields: Vec<String>,
     pub changes: broadcast::Sender<Change>,
+    pub scene: Scene,
+    /// The tool that runs, or the last one that did.
+    pub tool: Option<ToolRun>,
     last_id: u64,
 }
 
@@ -81,8 +87,20 @@ impl State {
             log: Log::default(),
             unknown_fields: Vec::new(),
             changes: broadcast::channel(CHANGES_KEPT).0,
+            scene: Scene::default(),
+            tool: None,
             last_id: 0,
         }
+    }
+
+    pub fn with_scene(mut self, scene: Scene) -> Self {
+        let bot = self.people.iter_mut().find(|person| person.id == world::BOT_USER);
+        if let (Some(bot), Some(name)) = (bot, &scene.bot) {
+            bot.name.clone_from(name);
+            bot.username.clone_from(name);
+        }
+        self.scene = scene;
+        self
     }
 
     pub fn now(&self) -> Timestamp {
@@ -237,7 +255,7 @@ impl State {
     }
 
     fn publish(&self, change: &'static str, message: &Message, data: Value) {
-        let change = Change { kind: change, channel: message.channel, only_for: message.only_for, data };
+        let change = Change { kind: change, channel: Some(message.channel), only_for: message.only_for, data };
         // Nobody listening is no error.
         let _ = self.changes.send(change);
     }

@@ -13,6 +13,7 @@ use super::{
     shower::Shower,
 };
 use crate::{
+    clock::Timestamp,
     config::settings::Settings,
     progress::words,
     run::{
@@ -94,12 +95,13 @@ impl Shower {
     async fn call(&self, state: &State, journal: &[Entry], row: &Waiting, place: &CardPlace) -> anyhow::Result<Fate> {
         let entry = journal.iter().find(|entry| entry.seq == row.seq);
         let settings = &self.engine().configuration().settings;
-        if let Some((text, roles)) = entry.and_then(|entry| call_for(settings, state, entry, place)) {
-            let roles: Vec<_> = roles.iter().map(ToString::to_string).collect();
+        let now = self.clock().now();
+        let messages = entry.map(|entry| messages_for(settings, state, entry, place, now)).unwrap_or_default();
+        for (number, message) in messages.into_iter().enumerate() {
             let body = json!({
-                "content": text,
-                "allowed_mentions": {"parse": [], "roles": roles},
-                "nonce": self.nonce("m", row.seq),
+                "content": message.text,
+                "allowed_mentions": {"parse": [], "roles": ids(&message.roles), "users": ids(&message.users)},
+                "nonce": self.nonce(["m", "m1", "m2", "m3", "m4", "m5", "m6"][number.min(6)], row.seq),
                 "enforce_nonce": true,
             });
             let mut channels = vec![place.channel, self.fallback()];
@@ -135,36 +137,70 @@ impl Shower {
     }
 }
 
-/// What an entry of the journal says to people in the channel, and the roles it mentions. `None`: nothing (any more).
-fn call_for(settings: &Settings, state: &State, entry: &Entry, place: &CardPlace) -> Option<(String, Vec<u64>)> {
+/// A message into the channel, and whom it may notify.
+struct Message {
+    text: String,
+    roles: Vec<u64>,
+    users: Vec<u64>,
+}
+
+/// Mentions of people in one message. Discord's own limit is 100 (Allowed Mentions); the text must fit in beside them.
+const MOST_MENTIONS: usize = 30;
+
+/// What an entry of the journal says to people in the channel. Nothing when it is not true any more: who is called in
+/// vain does not come the next time.
+fn messages_for(settings: &Settings, state: &State, entry: &Entry, place: &CardPlace, now: Timestamp) -> Vec<Message> {
     let link = format!("https://discord.com/channels/{}/{}/{}", settings.discord.guild, place.channel, place.message);
+    let over = state.finished.is_some();
     match &entry.event {
         Event::ApprovalAsked(asked) => {
-            // An approval that is not open any more calls nobody.
             let open = state.approval.asked().is_some_and(|open| open.token == asked.token);
             let roles = role_ids(settings, state.created.command.approval.iter().flat_map(|one| &one.roles));
-            (open && state.finished.is_none())
-                .then(|| (words::approval_call(&mentions(&roles), state, asked, &link), roles))
+            let text = words::approval_call(&mentions("@&", &roles), state, asked, &link);
+            when(open && !over, text, roles)
         }
         Event::QuestionAsked { question, .. } => {
             let name = &state.created.requester.name;
-            state.question.is_some().then(|| (words::question_call(name, state, question, &link), Vec::new()))
+            when(state.question.is_some(), words::question_call(name, state, question, &link), Vec::new())
         }
-        Event::StepSucceeded { step, .. } => match state.step(step)?.action.as_ref()? {
-            Action::Notify(notify) => {
-                let roles = role_ids(settings, &notify.mention);
-                Some((words::announcement(&mentions(&roles), &notify.message), roles))
+        Event::Paged(paged) => {
+            // A later rung was used since: it calls these people too.
+            let current = state.rung_used() == Some(paged.percent);
+            if over || state.recovered_at.is_some() || !current {
+                return Vec::new();
             }
-            _ => None,
+            let users: Vec<_> = paged.called.iter().map(|called| called.user.0).collect();
+            let groups: Vec<&[u64]> = if users.is_empty() { vec![&[]] } else { users.chunks(MOST_MENTIONS).collect() };
+            let message = |users: &&[u64]| Message {
+                text: words::page(&mentions("@", users), state, paged, entry.at, now, &link),
+                roles: Vec::new(),
+                users: users.to_vec(),
+            };
+            groups.iter().map(message).collect()
+        }
+        Event::StepSucceeded { step, .. } => match state.step(step).and_then(|step| step.action.as_ref()) {
+            Some(Action::Notify(notify)) => {
+                let roles = role_ids(settings, &notify.mention);
+                when(true, words::announcement(&mentions("@&", &roles), &notify.message), roles)
+            }
+            _ => Vec::new(),
         },
-        _ => None,
+        _ => Vec::new(),
     }
+}
+
+fn when(holds: bool, text: String, roles: Vec<u64>) -> Vec<Message> {
+    if holds { vec![Message { text, roles, users: Vec::new() }] } else { Vec::new() }
 }
 
 fn role_ids<'a>(settings: &Settings, names: impl IntoIterator<Item = &'a String>) -> Vec<u64> {
     names.into_iter().filter_map(|name| settings.roles.get(name)).map(|id| id.0).collect()
 }
 
-fn mentions(roles: &[u64]) -> String {
-    roles.iter().map(|id| format!("<@&{id}>")).collect::<Vec<_>>().join(" ")
+fn ids(ids: &[u64]) -> Vec<String> {
+    ids.iter().map(ToString::to_string).collect()
+}
+
+fn mentions(sign: &str, ids: &[u64]) -> String {
+    ids.iter().map(|id| format!("<{sign}{id}>")).collect::<Vec<_>>().join(" ")
 }

@@ -93,6 +93,11 @@ impl Bot {
         child.wait().await.unwrap()
     }
 
+    /// `kill -9`.
+    pub async fn kill(&mut self) {
+        self.process.take().unwrap().kill().await.unwrap();
+    }
+
     /// Waits until the process has ended by itself, and returns how.
     pub async fn dies(&mut self) -> std::process::ExitStatus {
         let child = self.process.as_mut().unwrap();

@@ -77,6 +77,8 @@ impl House {
             target: BTreeMap::new(),
             limits: Limits { commands_per_minute: 1000, burst: 1000 },
             web: None,
+            escalation: Vec::new(),
+            contacts: Default::default(),
         };
         let folder = tempfile::tempdir().unwrap();
         let configuration = Configuration {
