@@ -3,8 +3,8 @@
 //! A connection counts as alive while it answers probes. One that does not is thrown away and replaced, with growing
 //! pauses and never by using up the sessions that Discord allows in a day (using them up resets the token). When that
 //! does not help for long, or when Discord says that it never will, chat ends, and the process with it: it is never
-//! silently deaf. What must stay true: nothing here waits for the client's runtime, and no run is cut off in the middle
-//! of a step because Discord is away.
+//! silently deaf. What must stay true: nothing here waits for the client's runtime, and no run is cut off at work because
+//! Discord is away.
 
 use std::{
     sync::Arc,
@@ -234,13 +234,13 @@ impl Supervisor {
         metrics::up(true);
     }
 
-    /// Ends chat, but not in the middle of a step: a restart would cut it off.
+    /// Ends chat, but not while a run is at work: a restart would hold it up.
     async fn leave(&self, lost: Lost) -> Result<(), Lost> {
         tracing::error!("{lost}");
         let mut said = false;
         while self.desk.engine.is_at_work().await {
             if !said {
-                tracing::warn!("drbot ends as soon as no run has a step under way");
+                tracing::warn!("drbot ends as soon as no run is at work");
                 said = true;
             }
             tokio::select! {

@@ -6,6 +6,7 @@ pub mod acting;
 pub mod bot;
 pub mod clock;
 pub mod commands;
+pub mod drill;
 pub mod house;
 pub mod range;
 pub mod scripted;
