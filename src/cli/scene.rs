@@ -98,7 +98,8 @@ fn capital(text: &str) -> String {
 /// The sentence behind a verb in the help, where each has a line: `verb [ARGUMENT]   sentence (or what else it can be)`.
 /// The page gives no argument, so that what it could be is left out.
 fn describe(verb: &str, help: &str) -> String {
-    let rest = help.lines().find_map(|line| line.strip_prefix(verb)?.strip_prefix(' ')).unwrap_or_default().trim_start();
+    let rest =
+        help.lines().find_map(|line| line.strip_prefix(verb)?.strip_prefix(' ')).unwrap_or_default().trim_start();
     let Some((_, rest)) = rest.strip_prefix('[').and_then(|rest| rest.split_once(']')) else { return capital(rest) };
     match (rest.split_once(" ("), rest.split_once(')')) {
         (Some((before, _)), Some((_, after))) => capital(format!("{before}{after}").trim_start()),

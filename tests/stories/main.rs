@@ -11,6 +11,7 @@ mod engine;
 mod gateway;
 mod halt_status;
 mod kills;
+mod page;
 mod rehearsal;
 mod restore_db;
 mod serve;

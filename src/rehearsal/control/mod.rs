@@ -186,7 +186,8 @@ pub fn overview(state: &State) -> Value {
             "roles": roles.map(|role| role.name.as_str()).collect::<Vec<_>>(),
         })
     });
-    let roles = state.roles.iter().map(|role| json!({"id": role.id.to_string(), "name": role.name, "color": role.color}));
+    let roles =
+        state.roles.iter().map(|role| json!({"id": role.id.to_string(), "name": role.name, "color": role.color}));
     json!({
         "guild": world::GUILD.to_string(),
         "application": world::APPLICATION.to_string(),

@@ -92,7 +92,8 @@ mod tests {
     #[test]
     fn the_page_loads_nothing_that_is_not_in_it() {
         let names: Vec<&str> = FILES.iter().map(|(name, _, _)| *name).collect();
-        let all = FILES.iter().map(|(name, _, text)| (*name, *text)).chain([("index.html", include_str!("index.html"))]);
+        let all =
+            FILES.iter().map(|(name, _, text)| (*name, *text)).chain([("index.html", include_str!("index.html"))]);
         for (name, text) in all {
             for start in ["from \"./", "import \"./", "\"/page/"] {
                 for used in text.split(start).skip(1) {

@@ -2,7 +2,7 @@
 
 use drbot::{
     clock::Clock,
-    rehearsal::{Rehearsal, Settings},
+    rehearsal::{Rehearsal, Scene, Settings},
 };
 use serde_json::{Map, Value, json};
 
@@ -16,7 +16,13 @@ pub struct Stage {
 
 impl Stage {
     pub async fn open() -> Self {
-        let settings = Settings { listen: ([127, 0, 0, 1], 0).into(), strict: true, ..Settings::new(Clock::system()) };
+        Self::with_scene(Scene::default()).await
+    }
+
+    /// With something for the page to show beside the chat.
+    pub async fn with_scene(scene: Scene) -> Self {
+        let settings =
+            Settings { listen: ([127, 0, 0, 1], 0).into(), strict: true, scene, ..Settings::new(Clock::system()) };
         Self { rehearsal: Rehearsal::start(settings).await.unwrap(), http: reqwest::Client::new() }
     }
 
