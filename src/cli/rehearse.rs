@@ -13,10 +13,12 @@ use secrecy::SecretString;
 use super::{
     Common,
     bot::{Bot, told_to_stop},
+    contacts,
     play::{self, Play},
     scene,
 };
 use crate::{
+    chat,
     clock::Clock,
     config::secrets::Secrets,
     rehearsal::{self, Rehearsal, world},
@@ -45,14 +47,19 @@ pub(super) async fn run(common: &Common, arguments: Arguments, secrets: Secrets,
     };
     let local = Rehearsal::start(settings).await?;
     let url = local.api_url();
-    let token = SecretString::from(world::TOKEN);
-    let bot = match Bot::start(common, secrets, clock.clone(), token, Some(url.clone())).await {
+    // Who tries out bad days need not wait for as long as on the real Discord.
+    let timing = chat::Timing::default().faster(3);
+    let discord = chat::Settings { token: SecretString::from(world::TOKEN), api_url: Some(url.clone()), timing };
+    let bot = match Bot::start(common, secrets, clock.clone(), discord).await {
         Ok(bot) => bot,
         Err(error) => {
             local.shutdown().await;
             return Err(error);
         }
     };
+    if let Err(error) = seed_contacts(common, &bot).await {
+        println!("The contacts of the practice system are not there: {error:#}");
+    }
     println!("A local Discord with drbot in it is at {url}: open it in a browser.");
     let good = tokio::select! {
         good = perform(&bot, &arguments, common, &url, &clock) => good,
@@ -65,6 +72,15 @@ pub(super) async fn run(common: &Common, arguments: Arguments, secrets: Secrets,
         true => Ok(ExitCode::SUCCESS),
         false => bail!("the recovery failed; `drbot runs --data {}` shows what happened", common.data.display()),
     }
+}
+
+/// The practice system's contacts, where there are none yet, so that escalation has somebody to call.
+async fn seed_contacts(common: &Common, bot: &Bot) -> Result<()> {
+    let file = common.config.join("contacts.csv");
+    if file.exists() && bot.engine.store().contacts().await?.is_empty() {
+        bot.engine.store().replace_contacts(&contacts::read(&file)?).await?;
+    }
+    Ok(())
 }
 
 /// Plays, if it is to play; then stays open for trying, at a terminal or without a play. Whether all went well.

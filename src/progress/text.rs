@@ -41,6 +41,9 @@ fn sections(view: &View) -> Vec<(&'static str, Vec<String>)> {
     if let Some(clock) = &view.clock {
         sections.push(("RTO", vec![words::rto(clock)]));
     }
+    if let Some(called) = &view.called {
+        sections.push(("Called", vec![called.clone()]));
+    }
     if let Some(approval) = words::approval(&view.approval) {
         sections.push(("Approval", approval.lines().map(str::to_owned).collect()));
     }
@@ -79,7 +82,7 @@ fn step(line: &Line, width: usize, colour: bool) -> Vec<String> {
 }
 
 /// What was made harmless for Discord, readable again: a terminal knows no mentions. Control characters stay out.
-fn readable(text: &str) -> String {
+pub(super) fn readable(text: &str) -> String {
     let text: String = text.chars().filter(|letter| !letter.is_control() && *letter != '\u{200b}').collect();
     text.replace("\\_", "_").replace("\\*", "*").replace("\\[", "[").replace("\\]", "]").replace("\\>", ">")
 }

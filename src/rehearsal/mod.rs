@@ -28,6 +28,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 mod tools;
+mod wire;
 pub mod world;
 
 use std::{
@@ -52,7 +53,11 @@ use axum::{
 use tokio::{net::TcpListener, task::JoinHandle};
 
 pub use self::scene::{Scene, Tool};
-use self::{server::Server, state::State};
+use self::{
+    server::Server,
+    state::State,
+    wire::{Cut, Wires},
+};
 use crate::clock::Clock;
 
 /// <https://discord.com/developers/docs/events/gateway#sending-heartbeats>
@@ -119,7 +124,8 @@ impl Rehearsal {
         let stop = server.stop.clone();
         let app = router(server.clone());
         let task = tokio::spawn(async move {
-            let serving = axum::serve(listener, app).with_graceful_shutdown(async move { stop.cancelled().await });
+            let serving = axum::serve(Wires(listener), app.into_make_service_with_connect_info::<Cut>())
+                .with_graceful_shutdown(async move { stop.cancelled().await });
             if let Err(error) = serving.await {
                 tracing::error!(%error, "the rehearsal stopped serving");
             }
@@ -180,6 +186,9 @@ async fn front(
 ) -> Response {
     match upgrade {
         Ok(upgrade) => {
+            if server.with(|state| state.faults.hang_upgrade.take()) {
+                server.stop.cancelled().await;
+            }
             let known = asked.get("v").is_some_and(|version| version == "10");
             upgrade.on_upgrade(move |socket| gateway::serve(socket, server, known))
         }

@@ -176,15 +176,26 @@ impl State {
 
     /// Tells every session that asked for this kind of event.
     pub fn dispatch(&mut self, event: &str, data: &Value, intent: u64) {
+        let mut data = data.clone();
+        self.faults.decorate(&mut data);
         for session in &mut self.sessions {
             if intent == intents::ALWAYS || session.intents & intent != 0 {
-                session.dispatch(event, data);
+                if self.faults.unknown_fields {
+                    session.dispatch("EVENT_OF_TOMORROW", &json!({"id": "1"}));
+                }
+                session.dispatch(event, &data);
             }
         }
     }
 
+    /// Whether a bot holds a connection, though it may be dead.
     pub fn connected(&self) -> bool {
         self.sessions.iter().any(Session::connected)
+    }
+
+    /// Whether a bot would hear an event now.
+    pub fn heard(&self) -> bool {
+        self.sessions.iter().any(Session::heard)
     }
 
     /// Keeps a new message and tells about it.
@@ -223,6 +234,14 @@ impl State {
             self.dispatch("MESSAGE_DELETE", &data, intent);
         }
         self.publish("delete", &message, data);
+    }
+
+    /// Takes a message away with its channel: only those who look at it are told.
+    pub fn vanish(&mut self, id: u64) {
+        if let Some(message) = self.messages.remove(&id) {
+            let data = json!({"id": id.to_string(), "channel_id": message.channel.to_string()});
+            self.publish("delete", &message, data);
+        }
     }
 
     fn announce_message(&mut self, id: u64, event: &str, change: &'static str) {

@@ -14,6 +14,7 @@ pub mod place;
 pub mod plan;
 pub mod prepare;
 pub mod problem;
+pub mod schema;
 pub mod span;
 pub mod suggest;
 pub mod template;

@@ -18,11 +18,11 @@ use super::{
     suggest,
 };
 
-const COMMAND_KEYS: [&str; 11] =
+pub(super) const COMMAND_KEYS: [&str; 11] =
     ["summary", "scenario", "risk", "roles", "lock", "target", "options", "approval", "steps", "recovered", "next"];
 
 /// What may stand in a step beside its action.
-pub const STEP_KEYS: [&str; 15] = [
+pub(crate) const STEP_KEYS: [&str; 15] = [
     "id",
     "name",
     "why",
@@ -40,7 +40,7 @@ pub const STEP_KEYS: [&str; 15] = [
     "point_of_no_return",
 ];
 
-const CHECK_KEYS: [&str; 1] = ["expect"];
+pub(super) const CHECK_KEYS: [&str; 1] = ["expect"];
 
 /// Moves the action of every step and check under the key `action`.
 pub fn prepare(document: &mut Document<'_>) -> Vec<Problem> {

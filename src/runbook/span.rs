@@ -73,6 +73,22 @@ impl<'de> Deserialize<'de> for Span {
     }
 }
 
+impl schemars::JsonSchema for Span {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Span".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let units = UNITS.map(|(unit, _)| unit).join("|");
+        schemars::json_schema!({
+            "description": "A length of time: whole numbers with d, h, m, s or ms.",
+            "type": "string",
+            "pattern": format!(r"^\s*([0-9]+\s*({units})\s*)+$"),
+            "examples": ["250ms", "90s", "5m", "1h 30m"],
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

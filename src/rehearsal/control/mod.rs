@@ -5,7 +5,6 @@
 
 pub mod deeds;
 pub mod events;
-mod fault_kinds;
 pub mod find;
 pub mod forms;
 pub mod options;
@@ -193,13 +192,13 @@ pub fn overview(state: &State) -> Value {
         "application": world::APPLICATION.to_string(),
         "bot": world::BOT_USER.to_string(),
         "bot_name": state.person(world::BOT_USER).map(|bot| bot.name.as_str()).unwrap_or_default(),
-        "connected": state.connected(),
+        "connected": state.heard(),
         "people": people.collect::<Vec<_>>(),
         "roles": roles.collect::<Vec<_>>(),
         "channels": state.channels.iter().map(|channel| render::channel(state, channel)).collect::<Vec<_>>(),
         "commands": state.commands.iter().map(render::command).collect::<Vec<_>>(),
         "faults": state.faults.to_json(),
-        "fault_kinds": fault_kinds::all(state),
+        "fault_kinds": faults::kinds(state),
         "scene": state.scene.to_json(),
         "tool": state.tool.as_ref().map(ToolRun::summary),
     })

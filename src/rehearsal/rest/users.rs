@@ -17,6 +17,9 @@ use crate::rehearsal::{
 
 pub fn route(state: &mut State, request: &Request, route: &[&str]) -> Answer {
     match (request.method.as_str(), route) {
+        ("GET", ["gateway", ..]) if state.faults.no_gateway_address => {
+            Err(ApiError::new(503, 0, "503: Service Unavailable"))
+        }
         ("GET", ["gateway"]) => ok(json!({"url": gateway_url(state)})),
         ("GET", ["gateway", "bot"]) => ok(json!({
             "url": gateway_url(state),

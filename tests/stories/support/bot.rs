@@ -41,6 +41,7 @@ impl Bot {
             ("DISCORD_TOKEN".to_owned(), drbot::rehearsal::world::TOKEN.to_owned()),
             ("DISCORD_API_URL".to_owned(), stage.url()),
             ("DRBOT_DATA".to_owned(), folder.path().join("data").display().to_string()),
+            ("DRBOT_LISTEN".to_owned(), "127.0.0.1:0".to_owned()),
             ("DRBOT_CONFIG".to_owned(), env!("CARGO_MANIFEST_DIR").to_owned()),
             ("PATH".to_owned(), std::env::var("PATH").unwrap()),
             ("HOME".to_owned(), std::env::var("HOME").unwrap_or_default()),
@@ -86,6 +87,11 @@ impl Bot {
         child.wait().await.unwrap()
     }
 
+    /// `kill -9`.
+    pub async fn kill(&mut self) {
+        self.process.take().unwrap().kill().await.unwrap();
+    }
+
     /// Waits until the process has ended by itself (a failpoint).
     pub async fn dies(&mut self) {
         let child = self.process.as_mut().unwrap();
@@ -100,6 +106,14 @@ impl Bot {
 
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.log_file()).unwrap_or_default()
+    }
+
+    /// What Prometheus would read of the process that runs now.
+    pub async fn figures(&self) -> String {
+        let log = self.log();
+        let line = log.lines().rev().find(|line| line.contains("figures are served"));
+        let url = line.and_then(|line| line.split_once("url=\"")?.1.split('"').next());
+        reqwest::get(url.expect("figures are served")).await.unwrap().text().await.unwrap()
     }
 
     fn log_file(&self) -> PathBuf {
