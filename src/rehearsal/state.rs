@@ -136,6 +136,11 @@ impl State {
         self.people.iter().find(|person| person.id == id).ok_or_else(ApiError::unknown_user)
     }
 
+    /// The people that can be played: everybody but the bot and the owner, who never come in.
+    pub fn cast(&self) -> impl Iterator<Item = &Person> {
+        self.people.iter().filter(|person| !person.bot && person.id != world::OWNER)
+    }
+
     pub fn role(&self, id: u64) -> Result<&Role, ApiError> {
         self.roles.iter().find(|role| role.id == id).ok_or_else(ApiError::unknown_role)
     }

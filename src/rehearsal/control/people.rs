@@ -16,7 +16,8 @@ use super::{
 use crate::rehearsal::{
     compose,
     form::snowflake,
-    model::{Command, InteractionKind},
+    gateway::events::announce_member,
+    model::{Command, InteractionKind, Person},
     permissions, render,
     server::Server,
     state::{State, items, map, text},
@@ -144,6 +145,28 @@ pub fn start_submit(state: &mut State, body: &Value) -> Result<Option<u64>, Mist
     let about = modal.custom_id.clone();
     let data = json!({"custom_id": about, "components": components});
     Ok(open(state, Deed { kind: InteractionKind::Modal, person, channel, message, opened_by, about, data }))
+}
+
+/// More people than a list of people shows.
+const MOST_PEOPLE: usize = 100;
+
+/// Somebody new, with these roles.
+pub fn join(state: &mut State, body: &Value) -> Result<(), Mistake> {
+    let name = text(body, "name").trim();
+    if !(1..=32).contains(&name.chars().count()) || state.people.len() >= MOST_PEOPLE {
+        return Err(Mistake::wrong(format!(
+            "\"name\" has 1 to 32 characters, and there are at most {MOST_PEOPLE} people"
+        )));
+    }
+    if state.people.iter().any(|person| person.name.eq_ignore_ascii_case(name)) {
+        return Err(Mistake::refused(format!("{name} is here already")));
+    }
+    let roles = items(body, "roles").iter().map(|role| options::role(state, role)).collect::<Result<Vec<_>, _>>()?;
+    let (id, joined) = (state.next_id(), state.now());
+    let person = Person { id, username: name.to_lowercase(), name: name.to_owned(), bot: false, roles, joined };
+    state.people.push(person);
+    announce_member(state, id, "GUILD_MEMBER_ADD");
+    Ok(())
 }
 
 /// An ordinary message of a person.
