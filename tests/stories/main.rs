@@ -14,6 +14,7 @@ mod gateway;
 mod halt_status;
 mod kills;
 mod lying_backups;
+mod page;
 mod peers;
 mod rehearsal;
 mod restore_db;
