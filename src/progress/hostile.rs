@@ -297,8 +297,14 @@ fn events(text: &str, log: Vec<String>) -> Vec<Event> {
     ]
 }
 
+/// Few in everyday tests, as many as `PROPTEST_CASES` says otherwise.
+fn few() -> ProptestConfig {
+    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(96);
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(few())]
 
     #[test]
     fn a_card_is_a_card_whatever_is_in_it(texts in vec(hostile(), 1..12), marks in vec(any::<u8>(), 1..60)) {

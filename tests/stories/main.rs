@@ -7,6 +7,7 @@ mod actions_docker;
 mod actions_fresh;
 mod actions_restore;
 mod actions_verify;
+mod documents;
 mod engine;
 mod gateway;
 mod halt_status;
