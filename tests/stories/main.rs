@@ -8,6 +8,7 @@ mod actions_fresh;
 mod actions_restore;
 mod actions_verify;
 mod bad_days;
+mod documents;
 mod engine;
 mod first_page;
 mod gateway;
