@@ -32,6 +32,9 @@ pub(super) struct Arguments {
     /// Play a disaster and its recovery on the range, from end to end.
     #[arg(long, value_enum, value_name = "NAME")]
     play: Option<Play>,
+    /// Only the local Discord, for a bot that runs elsewhere on this machine (`drbot serve --api-url`, or any other).
+    #[arg(long, conflicts_with = "play")]
+    without_bot: bool,
     /// End when the play has ended, also at a terminal.
     #[arg(long, requires = "play")]
     leave: bool,
@@ -47,6 +50,12 @@ pub(super) async fn run(common: &Common, arguments: Arguments, secrets: Secrets,
     };
     let local = Rehearsal::start(settings).await?;
     let url = local.api_url();
+    if arguments.without_bot {
+        println!("A local Discord is at {url}; a bot logs in with the token {}.", world::TOKEN);
+        let told = told_to_stop().await;
+        local.shutdown().await;
+        return told.map(|()| ExitCode::SUCCESS);
+    }
     // Who tries out bad days need not wait for as long as on the real Discord.
     let timing = chat::Timing::default().faster(3);
     let discord = chat::Settings { token: SecretString::from(world::TOKEN), api_url: Some(url.clone()), timing };

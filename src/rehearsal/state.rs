@@ -48,6 +48,8 @@ pub struct State {
     /// When commands were created, for the 200 a day.
     pub command_creates: VecDeque<Timestamp>,
     pub interactions: BTreeMap<u64, Interaction>,
+    /// Deeds of clients that name them by a nonce, newest first, with the interactions that they made.
+    pub deeds: VecDeque<(String, Option<u64>)>,
     pub sessions: Vec<Session>,
     /// When bots identified, for the 1000 a day.
     pub identifies: VecDeque<Timestamp>,
@@ -80,6 +82,7 @@ impl State {
             commands: Vec::new(),
             command_creates: VecDeque::new(),
             interactions: BTreeMap::new(),
+            deeds: VecDeque::new(),
             sessions: Vec::new(),
             identifies: VecDeque::new(),
             faults: Faults::default(),
@@ -131,6 +134,11 @@ impl State {
 
     pub fn person(&self, id: u64) -> Result<&Person, ApiError> {
         self.people.iter().find(|person| person.id == id).ok_or_else(ApiError::unknown_user)
+    }
+
+    /// The people that can be played: everybody but the bot and the owner, who never come in.
+    pub fn cast(&self) -> impl Iterator<Item = &Person> {
+        self.people.iter().filter(|person| !person.bot && person.id != world::OWNER)
     }
 
     pub fn role(&self, id: u64) -> Result<&Role, ApiError> {

@@ -81,6 +81,7 @@ pub fn router(server: Arc<Server>) -> Router<Arc<Server>> {
         .route("/click", post(click))
         .route("/submit", post(submit))
         .route("/say", post(say))
+        .route("/person", post(person))
         .route("/role", post(role))
         .route("/fault", post(fault))
         .route("/tool", get(tool).post(start_tool))
@@ -140,6 +141,15 @@ async fn say(Shared(server): Held, body: Bytes) -> Told {
     server.with(|state| people::say(state, &body)).map(Json)
 }
 
+/// Somebody new joins the server.
+async fn person(Shared(server): Held, body: Bytes) -> Told {
+    let body = parse(&body)?;
+    server.with(|state| {
+        people::join(state, &body)?;
+        Ok(Json(overview(state)["people"].clone()))
+    })
+}
+
 /// Gives a person a role or takes it away, as an administrator of the server would.
 async fn role(Shared(server): Held, body: Bytes) -> Told {
     let body = parse(&body)?;
@@ -177,7 +187,7 @@ async fn state(Shared(server): Held) -> Json<Value> {
 
 /// Everything but messages.
 pub fn overview(state: &State) -> Value {
-    let people = world::PEOPLE.iter().filter_map(|id| state.person(*id).ok()).map(|person| {
+    let people = state.cast().map(|person| {
         let roles = state.roles.iter().filter(|role| person.roles.contains(&role.id));
         json!({
             "id": person.id.to_string(),

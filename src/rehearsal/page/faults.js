@@ -51,29 +51,30 @@ function card(fault, send) {
   const fields = fault.fields ?? [];
   const [only] = fields;
   const head = [el("div", { class: "card-title" }, el("h3", {}, fault.name), badge), el("p", {}, inline(fault.description ?? ""))];
-  // One yes or no is a switch.
-  if (fields.length === 1 && only.type === "boolean") {
+  // What is on or off, and nothing else, is a switch.
+  if (fields.length === 1 && only.type === "boolean" && only.name === "on") {
     const box = el("input", { type: "checkbox", role: "switch", id, "data-fault": fault.kind });
     box.addEventListener("change", async () => {
-      if (!(await send({ kind: fault.kind, [only.name]: box.checked }))) box.checked = !box.checked;
+      if (!(await send({ kind: fault.kind, on: box.checked }))) box.checked = !box.checked;
     });
     const node = el("div", { class: "card" }, el("label", { class: "card-text", for: id }, head), box);
     return { kind: fault.kind, node, show: (active) => ((badge.hidden = !active), (box.checked = active)) };
   }
   const inputs = fields.map((field) => control(field, `${id}-${field.name}`));
   const press = el("button", { class: "button danger", type: "submit", "data-fault": fault.kind, "aria-label": `${fault.name}: break` }, "Break");
-  const form = el("form", { novalidate: true }, inputs.map(({ node }) => node), fields.length ? press : null);
+  const options = fields.length ? el("details", {}, el("summary", {}, "Options"), el("div", { class: "controls" }, inputs.map(({ node }) => node))) : null;
+  const form = el("form", { class: "card column", novalidate: true }, el("div", { class: "card-row" }, el("div", { class: "card-text" }, head), press), options);
   form.addEventListener("submit", (event) => {
     event.preventDefault();
+    const empty = inputs.find((input) => input.required && input.read()[1] === undefined);
+    if (empty) {
+      options.open = true;
+      return empty.focus();
+    }
     const given = inputs.map((input) => input.read()).filter(([, value]) => value !== undefined);
-    send({ kind: fault.kind, ...Object.fromEntries(given) });
+    return send({ kind: fault.kind, ...Object.fromEntries(given) });
   });
-  const text = el("div", { class: "card-text" }, head);
-  if (!fields.length) press.addEventListener("click", () => send({ kind: fault.kind }));
-  const node = fields.length
-    ? el("div", { class: "card column" }, text, el("details", {}, el("summary", {}, "Set up"), form))
-    : el("div", { class: "card" }, text, press);
-  return { kind: fault.kind, node, show: (active) => (badge.hidden = !active) };
+  return { kind: fault.kind, node: form, show: (active) => (badge.hidden = !active) };
 }
 
 function control(field, id) {
@@ -83,7 +84,7 @@ function control(field, id) {
   const common = { id, "data-field": field.name, "aria-describedby": help ? `${id}-help` : undefined, "aria-required": String(Boolean(field.required)) };
   if (field.type === "boolean") {
     const box = el("input", { type: "checkbox", ...common, checked: field.default });
-    return { node: el("div", { class: "control inline" }, box, el("label", { for: id }, label, help && [" ", help])), read: () => [field.name, box.checked] };
+    return { node: el("div", { class: "control inline" }, box, el("label", { for: id }, label, help && [" ", help])), required: false, read: () => [field.name, box.checked] };
   }
   const input = field.type === "choice" || field.type === "channel" ? choice(field, common) : el("input", { type: "text", inputmode: field.type === "number" ? "decimal" : "text", autocomplete: "off", ...common, value: field.default === undefined || field.default === null ? "" : String(field.default) });
   const read = () => {
@@ -91,12 +92,14 @@ function control(field, id) {
     const number = field.type === "number" && text !== "" && Number.isFinite(Number(text));
     return [field.name, text === "" ? undefined : number ? Number(text) : text];
   };
-  return { node: el("div", { class: "control" }, el("label", { for: id }, label, required), input, help), read };
+  const node = el("div", { class: "control" }, el("label", { for: id }, label, required), input, help);
+  return { node, read, required: field.required, focus: () => input.focus() };
 }
 
 function choice(field, common) {
   const channels = () => store.overview.channels.filter((each) => !isDirect(each)).map((each) => [each.id, `${isThread(each) ? "" : "#"}${channelName(each)}`]);
   const options = field.type === "channel" ? channels() : (field.choices ?? []).map((each) => (typeof each === "object" ? [each.value, each.name] : [each, String(each)]));
-  const empty = field.required ? null : el("option", { value: "" }, "any");
+  // Nothing is chosen beforehand where only the reader can know.
+  const empty = field.default === undefined || field.default === null ? el("option", { value: "" }, field.required ? "choose one" : "any") : null;
   return el("select", common, empty, options.map(([value, name]) => el("option", { value, selected: value === field.default }, name)));
 }

@@ -178,9 +178,9 @@ export function link(text, label) {
   try {
     url = new URL(text);
   } catch {
-    return document.createTextNode(text);
+    return el("span", {}, label ?? text);
   }
-  if (url.protocol !== "https:" && url.protocol !== "http:") return document.createTextNode(text);
+  if (url.protocol !== "https:" && url.protocol !== "http:") return el("span", {}, label ?? text);
   const [, guild, channel, message] = JUMP.exec(url.href) ?? [];
   const there = guild === store.overview.guild || guild === "@me" ? channelOf(channel) : null;
   if (there && !label) return jump(there, message);

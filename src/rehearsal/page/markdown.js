@@ -51,7 +51,12 @@ function lines(text, small) {
     if (LIST.test(line)) {
       end();
       const items = [];
-      while (i < all.length && LIST.test(all[i])) items.push(LIST.exec(all[i++]));
+      for (; i < all.length && LIST.test(all[i]); i++) {
+        const item = LIST.exec(all[i]);
+        // Another kind is another list, unless it is nested.
+        if (items.length && item[1].length < 2 && isOrdered(item) !== isOrdered(items[0])) break;
+        items.push(item);
+      }
       i--;
       nodes.push(list(items));
       continue;
@@ -72,9 +77,11 @@ function lines(text, small) {
   return nodes;
 }
 
+const isOrdered = ([, , mark]) => /\d/.test(mark);
+
 /** One level of nesting by indentation; deeper ones are shown at the second. */
 function list(items) {
-  const ordered = /\d/.test(items[0][2]);
+  const ordered = isOrdered(items[0]);
   const node = el(ordered ? "ol" : "ul", { start: ordered && items[0][2] !== "1." ? parseInt(items[0][2], 10) : undefined });
   for (const [, indent, , text] of items) {
     const item = el("li", { dir: "auto" }, inline(text));

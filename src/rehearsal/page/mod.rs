@@ -29,6 +29,7 @@ macro_rules! files {
 static FILES: &[(&str, &str, &str)] = files![
     "api.js" SCRIPT,
     "attachments.js" SCRIPT,
+    "boot.js" SCRIPT,
     "chat.css" CSS,
     "command.js" SCRIPT,
     "components.js" SCRIPT,
@@ -95,7 +96,7 @@ mod tests {
         let all =
             FILES.iter().map(|(name, _, text)| (*name, *text)).chain([("index.html", include_str!("index.html"))]);
         for (name, text) in all {
-            for start in ["from \"./", "import \"./", "\"/page/"] {
+            for start in ["from \"./", "import(\"./", "\"/page/"] {
                 for used in text.split(start).skip(1) {
                     let used = used.split('"').next().unwrap();
                     assert!(names.contains(&used), "{name} loads {used}, which is not in the binary");

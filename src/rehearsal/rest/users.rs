@@ -60,7 +60,7 @@ fn gateway_url(state: &State) -> String {
 fn open_direct(state: &mut State, request: &Request) -> Answer {
     state.check(&request.body, &shapes::DIRECT_CHANNEL)?;
     let with = request.body.get("recipient_id").and_then(snowflake).unwrap_or(0);
-    if !world::PEOPLE.contains(&with) {
+    if !state.cast().any(|person| person.id == with) {
         return Err(ApiError::new(400, 50033, "Invalid Recipient(s)"));
     }
     let open = |channel: &&Channel| matches!(channel.kind, ChannelKind::Direct { with: person } if person == with);

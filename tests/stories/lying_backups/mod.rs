@@ -167,7 +167,7 @@ async fn the_card_says_what_is_wrong_with_a_backup() {
         };
         let state = bot.finished("restore-db").await;
         assert_eq!(state.finished.as_ref().unwrap().outcome, Outcome::Refused, "{}", row.what);
-        let shown = state.finished.as_ref().unwrap().message.clone() + &text["embeds"].to_string();
+        let shown = state.finished.as_ref().unwrap().message.clone() + text["embeds"].to_string().as_str();
         assert!(shown.contains(row.says), "{}: {shown}", row.what);
         drop(lie);
         assert_eq!(live::look(&range), before, "{}", row.what);

@@ -4,6 +4,7 @@
 
 pub mod acting;
 pub mod bot;
+pub mod browser;
 pub mod clock;
 pub mod commands;
 pub mod drill;

@@ -2,7 +2,7 @@
 
 use drbot::{
     clock::Clock,
-    rehearsal::{Rehearsal, Settings},
+    rehearsal::{Rehearsal, Scene, Settings},
 };
 use serde_json::{Map, Value, json};
 
@@ -17,6 +17,11 @@ pub struct Stage {
 impl Stage {
     pub async fn open() -> Self {
         Self::open_with(Settings::strict(Clock::system())).await
+    }
+
+    /// With something for the page to show beside the chat.
+    pub async fn with_scene(scene: Scene) -> Self {
+        Self::open_with(Settings { scene, ..Settings::strict(Clock::system()) }).await
     }
 
     pub async fn open_with(settings: Settings) -> Self {
