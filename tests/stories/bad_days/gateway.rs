@@ -6,7 +6,7 @@ use drbot::{clock::Clock, rehearsal::Settings};
 use serde_json::json;
 
 use super::{Day, bad_day};
-use crate::support::{stage::Stage, until};
+use crate::support::{bot::Bot, drill::Drill, stage::Stage, until};
 
 const RESUMED: &str = r#"drbot_discord_connects_total{how="resume"} 1"#;
 const TWO_SESSIONS: &str = r#"drbot_discord_connects_total{how="identify"} 2"#;
@@ -114,9 +114,9 @@ async fn a_websocket_that_does_not_open_is_given_up() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_websocket_that_does_not_open_at_the_start_is_given_up() {
     let stage = Stage::open().await;
-    let drill = crate::support::drill::Drill::start().await;
+    let drill = Drill::start().await;
     stage.fault(json!({"kind": "hang_upgrade", "times": 1})).await;
-    let mut bot = crate::support::bot::Bot::for_drill(&stage, &drill);
+    let mut bot = Bot::for_drill(&stage, &drill);
     bot.start();
     stage.knows("drill").await;
     let day = Day { stage, drill, bot };
@@ -157,11 +157,20 @@ async fn without_an_address_no_other_gateway_is_dialled() {
     assert!(!day.bot.log().contains("discord.gg"));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_token_is_said_before_anything_is_dialled() {
+    let (stage, drill) = (Stage::open().await, Drill::start().await);
+    let mut bot = Bot::for_drill(&stage, &drill).with("DISCORD_TOKEN", "a-wrong-token");
+    bot.start();
+    assert_eq!(bot.dies().await.code(), Some(78));
+    assert!(bot.log().contains("into DISCORD_TOKEN") && !bot.log().contains("a-wrong-token"), "{}", bot.log());
+}
+
 /// Never silently deaf: when nothing helps, the process ends for its supervisor.
 #[tokio::test(flavor = "multi_thread")]
 async fn deaf_for_too_long_drbot_ends_for_its_supervisor() {
-    let (stage, drill) = (Stage::open().await, crate::support::drill::Drill::start().await);
-    let mut bot = crate::support::bot::Bot::for_drill(&stage, &drill).with("DRBOT_CHAT_PACE", "150");
+    let (stage, drill) = (Stage::open().await, Drill::start().await);
+    let mut bot = Bot::for_drill(&stage, &drill).with("DRBOT_CHAT_PACE", "150");
     bot.start();
     stage.knows("drill").await;
     let mut day = Day { stage, drill, bot };
@@ -181,8 +190,8 @@ async fn deaf_for_too_long_drbot_ends_for_its_supervisor() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bot_that_has_used_up_its_sessions_waits() {
     let stage = Stage::open().await;
-    let drill = crate::support::drill::Drill::start().await;
-    let mut bot = crate::support::bot::Bot::for_drill(&stage, &drill);
+    let drill = Drill::start().await;
+    let mut bot = Bot::for_drill(&stage, &drill);
     stage.rehearsal.use_up_identifies(960);
     bot.start();
     let day = Day { stage, drill, bot };
