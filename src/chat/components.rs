@@ -58,7 +58,7 @@ async fn respond(engine: &Engine, who: &Caller, button: &ButtonId, interaction: 
                     ModalId::ConfirmApproval { run: *run, token: token.clone() }.to_string(),
                     words::confirm_title(),
                     words::confirm_label(&confirm),
-                    confirm,
+                    words::confirm_placeholder(&confirm),
                     false,
                 )),
                 None => Reply::Say(once(engine, interaction, approve(engine, who, *run, token, None)).await),

@@ -3,8 +3,8 @@
 //! A connection counts as alive while it answers probes. One that does not is thrown away and replaced, with growing
 //! pauses and never by using up the sessions that Discord allows in a day (using them up resets the token). When that
 //! does not help for long, or when Discord says that it never will, chat ends, and the process with it: it is never
-//! silently deaf. What must stay true: nothing here waits for the client's runtime, and no run is cut off in the middle
-//! of a step because Discord is away.
+//! silently deaf. What must stay true: nothing here waits for the client's runtime, and no run is cut off at work because
+//! Discord is away.
 
 use std::{
     sync::Arc,
@@ -25,9 +25,8 @@ use crate::clock::Clock;
 
 /// Sessions of the day that are kept for a person who has to look after it.
 const RESERVE: u64 = 50;
-/// New sessions on one client, within [`FLAPPING_WITHIN`], after which it is thrown away: it would go on by itself.
-const FLAPPING: usize = 20;
-const FLAPPING_WITHIN: Duration = Duration::from_secs(600);
+/// New sessions on one client after which it is replaced: by itself it would begin them without counting.
+const SESSIONS: u32 = 20;
 /// A connection that held for so long begins with short pauses again.
 const HELD: Duration = Duration::from_secs(300);
 /// Unanswered probes after which a connection is dead.
@@ -153,7 +152,7 @@ impl Supervisor {
         let times = self.settings.timing.clone();
         let clock = self.clock().clone();
         let begun = clock.monotonic();
-        let mut sessions: Vec<Instant> = Vec::new();
+        let mut sessions = 0;
         let mut probes = 0_u64;
         let mut unanswered = 0;
         let mut asked: Option<String> = None;
@@ -173,14 +172,13 @@ impl Supervisor {
             match signal {
                 Some(Signal::Ready(..)) => {
                     metrics::connected("identify");
-                    if !sessions.is_empty() {
+                    if sessions > 0 {
                         metrics::disconnected("session lost");
                         tracing::warn!("this is a new session: what people did in between was not heard");
                     }
-                    sessions.retain(|at| now - *at < FLAPPING_WITHIN);
-                    sessions.push(now);
-                    if sessions.len() > FLAPPING {
-                        return dead("flapping", format!("{FLAPPING} new sessions in {FLAPPING_WITHIN:?}"));
+                    sessions += 1;
+                    if sessions > SESSIONS {
+                        return dead("sessions", format!("{SESSIONS} sessions were lost on one client"));
                     }
                     self.alive(now);
                     (asked, unanswered, due) = (None, 0, now + times.probe_every);
@@ -205,7 +203,7 @@ impl Supervisor {
                     metrics::disconnected("ended");
                     return dead("ended", why);
                 }
-                None if sessions.is_empty() => {
+                None if sessions == 0 => {
                     metrics::disconnected("not ready");
                     return dead("not ready", format!("no session within {:?}", times.connect_within));
                 }
@@ -222,7 +220,7 @@ impl Supervisor {
                     }
                     probes += 1;
                     let nonce = format!("probe-{probes}");
-                    connection.probe(&nonce);
+                    connection.ask_for_life(&nonce);
                     (asked, due) = (Some(nonce), now + times.probe_answer);
                 }
             }
@@ -234,13 +232,13 @@ impl Supervisor {
         metrics::up(true);
     }
 
-    /// Ends chat, but not in the middle of a step: a restart would cut it off.
+    /// Ends chat, but not while a run is at work: a restart would hold it up.
     async fn leave(&self, lost: Lost) -> Result<(), Lost> {
         tracing::error!("{lost}");
         let mut said = false;
         while self.desk.engine.is_at_work().await {
             if !said {
-                tracing::warn!("drbot ends as soon as no run has a step under way");
+                tracing::warn!("drbot ends as soon as no run is at work");
                 said = true;
             }
             tokio::select! {

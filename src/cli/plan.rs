@@ -10,7 +10,10 @@ use crate::{
     clock::Clock,
     config::secrets::Secrets,
     engine::Engine,
-    progress::plan::{harmless, harmless_json, json, text},
+    progress::{
+        outside::{harmless, harmless_json},
+        plan::{json, text},
+    },
     store::Store,
 };
 

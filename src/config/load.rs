@@ -188,4 +188,6 @@ fn resolve_paths(directory: &Path, settings: &mut Settings) {
 }
 
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod tests;

@@ -43,7 +43,7 @@ use crate::{
     clock::Clock,
     config::{load::Configuration, secrets::Secrets},
     ids::{self, RunId},
-    run::state::Status,
+    run::next::{Next, WaitingOn, next},
     store::Store,
 };
 
@@ -207,13 +207,14 @@ impl Engine {
         Ok(Some(Snapshot { state, progress: None }))
     }
 
-    /// Whether a step of some run is under way: what ends the process now would cut it off.
+    /// Whether some run is under way and does not wait for people: what ends the process now would hold it up.
     pub async fn is_at_work(&self) -> bool {
         let runs: Vec<_> = self.0.runs.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
         for run in runs {
             let state = run.snapshot().await.state;
-            if state.steps.iter().any(|step| step.status == Status::Running) {
-                return true;
+            match next(&state, self.0.clock.now()) {
+                Next::Ended | Next::Wait { on: WaitingOn::Approval | WaitingOn::AskAgain | WaitingOn::Answer, .. } => {}
+                _ => return true,
             }
         }
         false

@@ -6,7 +6,10 @@
 
 use serde_json::{Value, json};
 
-use super::{text::readable, view, words};
+use super::{
+    outside::{harmless, readable},
+    view, words,
+};
 use crate::{
     run::{
         history::Took,
@@ -181,32 +184,6 @@ pub fn json(preview: &Preview) -> Value {
         })),
         "steps": steps.collect::<Vec<_>>(),
     })
-}
-
-/// Text for a terminal: nothing in it moves the cursor, hides, turns around or begins another line.
-pub fn harmless(text: &str) -> String {
-    let clean = text.chars().filter_map(|letter| match letter {
-        '\n' | '\r' | '\t' => Some(' '),
-        letter if letter.is_control() || words::is_unseen(letter) => None,
-        letter => Some(letter),
-    });
-    clean.collect()
-}
-
-/// JSON text for a terminal: the same in escapes, so that nothing is lost.
-pub fn harmless_json(json: &str) -> String {
-    let mut clean = String::with_capacity(json.len());
-    for letter in json.chars() {
-        match letter {
-            '\n' => clean.push(letter),
-            letter if letter.is_control() || words::is_unseen(letter) => {
-                let mut units = [0; 2];
-                letter.encode_utf16(&mut units).iter().for_each(|unit| clean.push_str(&format!("\\u{unit:04x}")));
-            }
-            letter => clean.push(letter),
-        }
-    }
-    clean
 }
 
 /// `docker.stop container=trading-bot grace=10s`.

@@ -148,6 +148,11 @@ impl Rehearsal {
         format!("ws://{}", self.address)
     }
 
+    /// As if a bot had begun so many sessions today.
+    pub fn use_up_identifies(&self, count: usize) {
+        self.server.with(|state| (0..count).for_each(|_| gateway::events::count_identify(state)));
+    }
+
     /// Closes every connection and waits for them to end.
     pub async fn shutdown(mut self) {
         self.server.stop.cancel();

@@ -340,7 +340,7 @@ pub struct Ask {
     /// What is asked. A template.
     pub question: String,
     /// One button each.
-    #[schemars(length(min = 1, max = 25))]
+    #[schemars(length(min = 1, max = 21))]
     pub choices: Vec<String>,
 }
 

@@ -7,6 +7,8 @@ pub mod definition;
 pub mod document;
 pub mod expand;
 pub mod filters;
+#[cfg(test)]
+mod hostile;
 mod known;
 mod later;
 pub mod load;

@@ -82,7 +82,7 @@ impl Presenter {
     }
 
     fn show(self: &Arc<Self>, run: RunId) {
-        let Some(stop) = self.stop.get().filter(|stop| !stop.is_cancelled() || !self.tasks.is_closed()) else { return };
+        let Some(stop) = self.stop.get().filter(|_| !self.tasks.is_closed()) else { return };
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(wake) = shown.get(&run) {
             wake.send_replace(());
@@ -92,7 +92,7 @@ impl Presenter {
         let shower = Arc::new(Shower::new(run, wake.clone(), stop.clone(), self.clone()));
         shown.insert(run, wake);
         let hush = self.hush.clone();
-        self.tasks.spawn(async move { hush.run_until_cancelled(shower.show()).await });
+        self.tasks.spawn(async move { hush.run_until_cancelled(Box::pin(shower.show())).await });
     }
 
     fn forget(&self, run: RunId) {

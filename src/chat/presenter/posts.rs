@@ -1,5 +1,7 @@
 //! Messages that cannot be drawn again: calls to people, and lines of the log. They come from the outbox, in order.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::{
@@ -23,13 +25,18 @@ use crate::{
     store::messages::{CardPlace, Waiting},
 };
 
+/// How long a card may take, at first, to find another place.
+const MOVING: Duration = Duration::from_secs(1);
+
 /// What came of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fate {
     /// Said, or nothing to be said, or given up for good.
     Done,
-    /// Not now: a permission or a place is missing.
+    /// Not now: a permission is missing.
     NotNow,
+    /// Not there: the place is gone, and the card is on its way to another.
+    Elsewhere,
 }
 
 impl Shower {
@@ -37,6 +44,7 @@ impl Shower {
     pub(super) async fn keep_posts(&self, delivery: Delivery) -> anyhow::Result<()> {
         let mut woken = self.wake.subscribe();
         let mut wait = self.presenter.timing.patience;
+        let mut moving = MOVING;
         loop {
             woken.mark_unchanged();
             let Some(snapshot) = self.engine().snapshot(self.run).await? else { return Ok(()) };
@@ -52,12 +60,20 @@ impl Shower {
                         Delivery::Channel => self.call(state, &journal, &waiting[0], &place).await?,
                         Delivery::Thread => self.log(state, &journal, &waiting, &place).await?,
                     };
-                    if fate == Fate::Done {
-                        wait = self.presenter.timing.patience;
-                        continue;
-                    }
                     let what = if delivery == Delivery::Channel { "calling people" } else { "writing the log" };
-                    if !self.be_patient(&mut wait, what).await {
+                    let goes_on = match fate {
+                        Fate::Done => {
+                            (wait, moving) = (self.presenter.timing.patience, MOVING);
+                            true
+                        }
+                        Fate::NotNow => self.be_patient(&mut wait, what).await,
+                        Fate::Elsewhere => {
+                            let so_long = moving;
+                            moving = (moving * 2).min(self.presenter.timing.patience);
+                            self.rest(so_long).await
+                        }
+                    };
+                    if !goes_on {
                         return Ok(());
                     }
                     continue;
@@ -110,6 +126,7 @@ impl Shower {
 
     pub(super) async fn delivered(&self, rows: &[Waiting]) -> anyhow::Result<Fate> {
         self.store().delivered(rows, self.clock().now()).await?;
+        self.wake.send_replace(());
         Ok(Fate::Done)
     }
 

@@ -45,7 +45,10 @@ impl Shower {
         if posts.is_empty() {
             return self.delivered(now).await;
         }
-        let Some(thread) = self.thread(state, place).await? else { return Ok(Fate::NotNow) };
+        let thread = match self.thread(state, place).await? {
+            Ok(thread) => thread,
+            Err(fate) => return Ok(fate),
+        };
         if now.iter().any(|row| row.batch != Some(first.seq)) {
             self.store().batch(now, first.seq).await?;
         }
@@ -69,10 +72,10 @@ impl Shower {
         }
     }
 
-    /// The run's thread, made when it is needed first. `None` where there cannot be one now.
-    async fn thread(&self, state: &State, place: &CardPlace) -> anyhow::Result<Option<u64>> {
+    /// The run's thread, made when it is needed first; or why there cannot be one now.
+    async fn thread(&self, state: &State, place: &CardPlace) -> anyhow::Result<Result<u64, Fate>> {
         if let Some(thread) = place.thread {
-            return Ok(Some(thread));
+            return Ok(Ok(thread));
         }
         let rest = &self.presenter.rest;
         let mut body = json!({"name": words::thread_name(state), "auto_archive_duration": ARCHIVE_AFTER});
@@ -94,7 +97,7 @@ impl Shower {
             }
             Err(Refused::Gone) => {
                 self.doubt_card();
-                None
+                return Ok(Err(Fate::Elsewhere));
             }
             Err(_) => None,
         };
@@ -107,14 +110,14 @@ impl Shower {
             })
             .await?;
         }
-        Ok(thread)
+        Ok(thread.ok_or(Fate::NotNow))
     }
 
     /// Deleted, alone or with its channel. The next line makes another, under the card, wherever that is then.
     async fn thread_is_gone(&self, thread: u64) -> anyhow::Result<Fate> {
         self.doubt_card();
         self.change_place(|place| place.thread = place.thread.filter(|there| *there != thread)).await?;
-        Ok(Fate::NotNow)
+        Ok(Fate::Elsewhere)
     }
 
     fn doubt_card(&self) {

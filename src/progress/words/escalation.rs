@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use super::{cut, duration, list, minutes, person, plain};
+use super::{
+    super::outside::{cut, plain},
+    duration, list, minutes, person,
+};
 use crate::{
     clock::{Timestamp, elapsed},
     contacts::{Address, Contact, Phone},

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use drbot::{
     engine::{Engine, Request},
-    progress::{plan, view, words},
+    progress::{outside, plan, view, words},
     run::{outcome::Outcome, preview::Probed},
     runbook::{
         action::{Action, Http},
@@ -95,9 +95,9 @@ async fn the_plan_says_what_the_approver_reads() {
         }
         let steps = text.lines().filter(|line| line.trim_start().starts_with("3. ")).count();
         assert_eq!(steps, 1, "an option cannot forge a step: {text}");
-        let json = plan::harmless_json(&serde_json::to_string(&plan::json(&preview)).unwrap());
+        let json = outside::harmless_json(&serde_json::to_string(&plan::json(&preview)).unwrap());
         for shown in [&text, &json] {
-            let bad = |letter: char| (letter.is_control() && letter != '\n') || words::is_unseen(letter);
+            let bad = |letter: char| (letter.is_control() && letter != '\n') || outside::is_unseen(letter);
             assert!(!shown.contains(bad), "{shown:?}");
         }
         let read: serde_json::Value = serde_json::from_str(&json).unwrap();

@@ -35,6 +35,12 @@ impl Bot {
         Self::with_variables(stage, nowhere.to_vec())
     }
 
+    /// A bot for a drill: its commands act on nothing but the drill, and bad days are noticed in seconds.
+    pub fn for_drill(stage: &Stage, drill: &super::drill::Drill) -> Self {
+        let bot = Self::with_variables(stage, Vec::new());
+        bot.with("DRBOT_CONFIG", &drill.folder().display().to_string()).with("DRBOT_CHAT_PACE", "20")
+    }
+
     fn with_variables(stage: &Stage, mut variables: Vec<(String, String)>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         variables.extend([
@@ -92,11 +98,13 @@ impl Bot {
         self.process.take().unwrap().kill().await.unwrap();
     }
 
-    /// Waits until the process has ended by itself (a failpoint).
-    pub async fn dies(&mut self) {
+    /// Waits until the process has ended by itself, and returns how.
+    pub async fn dies(&mut self) -> std::process::ExitStatus {
         let child = self.process.as_mut().unwrap();
-        tokio::time::timeout(super::LIMIT, child.wait()).await.expect("the process to die").unwrap();
+        let waited = tokio::time::timeout(super::LIMIT, child.wait()).await;
+        let Ok(status) = waited else { panic!("the process does not die\n{}", tail(&self.log())) };
         self.process = None;
+        status.unwrap()
     }
 
     /// Whether the process has ended.

@@ -7,6 +7,7 @@ pub mod bot;
 pub mod browser;
 pub mod clock;
 pub mod commands;
+pub mod drill;
 pub mod house;
 pub mod range;
 pub mod scripted;
