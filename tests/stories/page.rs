@@ -232,7 +232,8 @@ async fn everything_is_done_by_keyboard_and_on_a_phone() {
 
     // Arrows go through the commands, Escape closes the list, Backspace goes back.
     let state = stage.get("state").await;
-    let mut names: Vec<_> = state["commands"].as_array().unwrap().iter().filter_map(|each| each["name"].as_str()).collect();
+    let mut names: Vec<_> =
+        state["commands"].as_array().unwrap().iter().filter_map(|each| each["name"].as_str()).collect();
     names.sort_unstable();
     browser.types("/").await;
     browser.reads("[role=option][aria-selected=true]", names[0]).await;
