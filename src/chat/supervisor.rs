@@ -220,7 +220,7 @@ impl Supervisor {
                     }
                     probes += 1;
                     let nonce = format!("probe-{probes}");
-                    connection.ask(&nonce);
+                    connection.ask_for_life(&nonce);
                     (asked, due) = (Some(nonce), now + times.probe_answer);
                 }
             }
