@@ -226,6 +226,9 @@ pub(super) fn client() -> reqwest::Result<reqwest::Client> {
         .user_agent(USER_AGENT)
         .connect_timeout(Duration::from_secs(3))
         .timeout(Duration::from_secs(15))
+        // A kept connection that has died would cost an acknowledgement its three seconds.
+        .pool_idle_timeout(Duration::from_secs(20))
+        .tcp_keepalive(Duration::from_secs(10))
         .build()
 }
 
