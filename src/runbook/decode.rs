@@ -189,6 +189,9 @@ impl Decoding<'_, '_> {
 
     /// How a value is written whose type is wrong.
     fn shape(&self, place: &Place, message: &str) -> Option<String> {
+        // A list of tables and the first of them stand at the same place.
+        let parent = place.parent()?;
+        let place = if place.last_key().is_none() { &parent } else { place };
         let key = place.last_key()?;
         let value = self.document.value(place)?;
         let is_list = message.contains("expected a sequence");
@@ -230,7 +233,7 @@ fn within(place: &Place) -> String {
 }
 
 /// What serde calls by the names of types, as a file writes it.
-const SHAPES: [(&str, &str); 9] = [
+const SHAPES: [(&str, &str); 7] = [
     ("expected struct Http", "expected a table like { get = \"https://…\" }"),
     ("expected struct Exec", "expected a table like { program = \"systemctl\", args = [\"restart\", \"…\"] }"),
     ("expected struct Notify", "expected a table like { message = \"…\" }"),
@@ -238,8 +241,13 @@ const SHAPES: [(&str, &str); 9] = [
     ("expected struct Wait", "expected a table like { for = \"10s\" }"),
     ("expected struct Host", "expected a table, like {}"),
     ("expected struct Retry", "expected a table like { attempts = 3 }"),
+];
+
+/// The same where serde goes on with the name of a variant or type.
+const VARIANTS: [(&str, &str); 3] = [
     ("expected struct variant Docker::Ps", "expected a table like { containers = [\"…\"] }"),
-    ("expected struct variant Docker::", "expected a table like { container = \"…\" } for docker "),
+    ("expected struct variant Docker::", "expected a table like { container = \"…\" }"),
+    ("expected struct", "expected a table"),
 ];
 
 /// serde's words for types, in words for people.
@@ -248,8 +256,10 @@ fn plain(message: &str) -> String {
     for (of_types, shape) in SHAPES {
         message = message.replace(of_types, shape);
     }
-    if let Some((before, _)) = message.split_once("expected struct") {
-        message = format!("{before}expected a table");
+    for (of_types, shape) in VARIANTS {
+        if let Some((before, _)) = message.split_once(of_types) {
+            message = format!("{before}{shape}");
+        }
     }
     message
         .replace("wanted exactly 1 element, found 0 elements", "expected one action, found none")
