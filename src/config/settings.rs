@@ -1,6 +1,6 @@
 //! What `drbot.toml` says: roles, channels, scenarios, targets. Values only; secrets are named here and live elsewhere.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -21,9 +21,28 @@ pub struct Settings {
     /// What is recovered, by name.
     #[serde(default)]
     pub target: BTreeMap<String, Target>,
+    /// When people are called because a recovery takes long.
+    #[serde(default = "default_ladder")]
+    pub escalation: Vec<RungSettings>,
+    /// Who may see the contacts table.
+    #[serde(default)]
+    pub contacts: ContactSettings,
     /// How many commands one person may give.
     #[serde(default)]
     pub limits: Limits,
+    /// drbot's own HTTP listener; none when left out.
+    #[serde(default)]
+    pub web: Option<Web>,
+}
+
+/// drbot's own HTTP listener, for Prometheus.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Web {
+    /// Address and port, like `127.0.0.1:9464`. What is shown there is for nobody outside: keep it on loopback, or
+    /// behind a proxy.
+    #[schemars(with = "String", regex(pattern = r"^(\[[0-9a-fA-F:.]+\]|[0-9.]+):[0-9]+$"), example = &"127.0.0.1:9464")]
+    pub listen: SocketAddr,
 }
 
 /// A Discord id ("snowflake"), written as text because TOML and JSON readers lose digits of large numbers. Never 0.
@@ -95,6 +114,9 @@ pub struct Scenario {
     pub rpo: Span,
     /// How much it matters.
     pub priority: Priority,
+    /// Contact roles that are called first; all of them when left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub responsible: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -106,6 +128,36 @@ pub enum Priority {
     High,
     /// It can wait a little.
     Medium,
+}
+
+/// When a share of the RTO is used and recovery is not verified, these people are called, and those of the rungs below.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RungSettings {
+    /// Percent of the RTO, 1 to 100.
+    #[schemars(range(min = 1, max = 100))]
+    pub at: u8,
+    /// Contact roles; `responsible` stands for those of the scenario, `everyone` for all.
+    pub page: Vec<String>,
+}
+
+/// The responsible at 50 and 75 %, everyone at 90 and 100 %.
+pub fn default_ladder() -> Vec<RungSettings> {
+    [(50, "responsible"), (75, "responsible"), (90, "everyone"), (100, "everyone")]
+        .map(|(at, who)| RungSettings { at, page: vec![who.to_owned()] })
+        .to_vec()
+}
+
+/// Who may see the contacts table. Nobody when left out.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ContactSettings {
+    /// Roles that may use `/contacts`; they see numbers masked.
+    #[serde(default)]
+    pub roles: Vec<String>,
+    /// Those of them that see numbers whole, in an answer that nobody else sees.
+    #[serde(default)]
+    pub numbers: Vec<String>,
 }
 
 /// A system that is acted on. Templates see it as `target`.

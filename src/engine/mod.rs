@@ -9,7 +9,9 @@ mod answers;
 mod driver;
 pub mod failpoint;
 mod live;
+pub mod metrics;
 mod outputs;
+mod pages;
 mod perform;
 mod preview;
 mod request;
@@ -31,6 +33,7 @@ use self::live::Live;
 pub use self::{
     answers::AnswerError,
     live::{LiveProgress, Snapshot},
+    pages::ContactsSeen,
     preview::LOOK,
     request::{Request, RequestError, Submitted},
 };
@@ -40,6 +43,7 @@ use crate::{
     clock::Clock,
     config::{load::Configuration, secrets::Secrets},
     ids::{self, RunId},
+    run::next::{Next, WaitingOn, next},
     store::Store,
 };
 
@@ -203,6 +207,19 @@ impl Engine {
         Ok(Some(Snapshot { state, progress: None }))
     }
 
+    /// Whether some run is under way and does not wait for people: what ends the process now would hold it up.
+    pub async fn is_at_work(&self) -> bool {
+        let runs: Vec<_> = self.0.runs.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+        for run in runs {
+            let state = run.snapshot().await.state;
+            match next(&state, self.0.clock.now()) {
+                Next::Ended | Next::Wait { on: WaitingOn::Approval | WaitingOn::AskAgain | WaitingOn::Answer, .. } => {}
+                _ => return true,
+            }
+        }
+        false
+    }
+
     /// Begins no new step, lets those under way end for a few seconds, stops the rest, and returns. Runs go on at the
     /// next start.
     pub async fn stop(&self) {
@@ -219,12 +236,18 @@ impl Engine {
     }
 
     fn forget(&self, run: RunId) {
-        self.0.runs.lock().unwrap_or_else(PoisonError::into_inner).remove(&run);
+        let mut runs = self.0.runs.lock().unwrap_or_else(PoisonError::into_inner);
+        runs.remove(&run);
+        metrics::unfinished(runs.len());
     }
 
     fn adopt(&self, live: Live) -> Arc<Live> {
         let live = Arc::new(live);
-        self.0.runs.lock().unwrap_or_else(PoisonError::into_inner).insert(live.id(), live.clone());
+        {
+            let mut runs = self.0.runs.lock().unwrap_or_else(PoisonError::into_inner);
+            runs.insert(live.id(), live.clone());
+            metrics::unfinished(runs.len());
+        }
         self.0.tasks.spawn(driver::drive(self.clone(), live.clone()));
         self.announce(live.id());
         live

@@ -312,7 +312,9 @@ impl Engine {
         if is_live.is_none_or(|postgres| postgres.database != *database) {
             return;
         }
-        let live = done.fields.get("measured_by").is_none_or(|by| by == "live");
+        // What is left of a damaged database tells nothing of what there was.
+        let is = |field: &str, wanted: &str| done.fields.get(field).is_none_or(|value| value == wanted);
+        let live = is("measured_by", "live") && is("database", "ok");
         let Some(tables) = done.fields.get("tables").filter(|_| live) else { return };
         let Ok(tables) = serde_json::from_value::<std::collections::BTreeMap<String, i64>>(tables.clone()) else {
             return;
@@ -332,6 +334,23 @@ impl Engine {
         }
     }
 
+    /// The last sample of a target before a time that shows no damage.
+    pub(super) async fn good_sample(
+        &self,
+        name: &str,
+        target: Option<&crate::config::settings::Target>,
+        before: crate::clock::Timestamp,
+    ) -> Option<Sample> {
+        let postgres = target?.postgres.as_ref()?;
+        match self.0.store.samples(name, before).await {
+            Ok(series) => crate::sample::last_good(series, &postgres.newest_table, &postgres.critical_tables),
+            Err(error) => {
+                tracing::warn!(error = format!("{error:#}"), "going on without the last sample");
+                None
+            }
+        }
+    }
+
     /// Reads a target's counts now; a database that cannot be read is nothing unusual here.
     pub(super) async fn sample(&self, target: &str, database: &str) {
         let Some(context) = self.background(target, PROBE) else { return };
@@ -347,6 +366,8 @@ impl Engine {
     /// of by day.
     pub(super) async fn prove_newest_backup(&self, target: &str, database: &str) {
         let Some(context) = self.background(target, PROOF) else { return };
+        let sample = self.good_sample(target, context.target.as_deref(), self.0.clock.now()).await;
+        let context = Context { sample, ..context };
         let newest = Postgres::Verify { backup: "newest-verified".to_owned(), database: database.to_owned() };
         let action = Action::Postgres(newest);
         match self.within(PROOF, &context.cancel, self.0.actions.perform(&action, &context)).await {

@@ -135,10 +135,7 @@ impl Engine {
     pub(super) async fn context(&self, state: &State, step: &str, attempt: u32) -> anyhow::Result<Context> {
         let target = target(state).context("the target of this run is not understood")?;
         let sample = match &state.created.command.target {
-            Some(name) => self.0.store.last_sample(name, state.created_at).await.unwrap_or_else(|error| {
-                tracing::warn!(error = format!("{error:#}"), "going on without the last sample");
-                None
-            }),
+            Some(name) => self.good_sample(name, target.as_ref(), state.created_at).await,
             None => None,
         };
         Ok(Context {

@@ -170,6 +170,9 @@ fn fields(view: &View) -> Vec<Field> {
     if let Some(clock) = &view.clock {
         add("RTO", words::rto(clock), true);
     }
+    if let Some(called) = &view.called {
+        add("Called", called.clone(), true);
+    }
     fields
 }
 

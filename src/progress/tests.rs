@@ -9,8 +9,9 @@ use super::{card, text, view, words};
 use crate::{
     clock::Timestamp,
     config::{load::Configuration, settings::DiscordId},
+    contacts::Contact,
     run::{
-        event::{ApprovalAsked, Choice, Created, Entry, Event, FailureKind, Person},
+        event::{ApprovalAsked, Called, Choice, Created, Entry, Event, FailureKind, Paged, Person},
         outcome::Outcome,
         state::State,
     },
@@ -40,6 +41,11 @@ impl Story {
         let command = configuration.commands[command].clone();
         let created = Created {
             scenario: command.scenario.as_ref().map(|name| configuration.settings.scenario[name].clone()),
+            rungs: crate::run::rungs::of(
+                command.scenario.as_ref().map(|name| &configuration.settings.scenario[name]),
+                &configuration.settings.escalation,
+                at(0),
+            ),
             command,
             definition_hash: "hash".to_owned(),
             options: BTreeMap::new(),
@@ -335,4 +341,43 @@ fn every_sentence() {
         ),
     ];
     insta::assert_snapshot!("sentences", sentences.join("\n"));
+}
+
+#[test]
+fn calls_say_what_is_being_done_and_what_is_left() {
+    let link = "https://discord.com/channels/1/2/3";
+    let called = |name: &str| Called { role: "Lead".to_owned(), name: name.to_owned(), user: DiscordId(7) };
+    let paged = |percent: u8, due: i64, called: Vec<Called>, unreachable: &[&str]| Paged {
+        percent,
+        due_at: at(due),
+        passed_over: Vec::new(),
+        called,
+        unreachable: unreachable.iter().map(|who| (*who).to_owned()).collect(),
+    };
+    let story = Story::asked().begins("restore");
+    let half = paged(50, 900, vec![called("Omar"), called("Dana")], &[]);
+    let late = paged(90, 1620, vec![called("Omar")], &["Lena (Security Team)"]);
+    let nobody = paged(100, 1800, Vec::new(), &["DBA"]);
+    let card = card::of(&view::of(&story.state, at(905), None));
+    assert!(card.fields.iter().all(|field| field.name != "Called"));
+    let after = story.then(Event::Paged(Box::new(half.clone())));
+    let card = card::of(&view::of(&after.state, at(905), None));
+    let shown = card.fields.iter().find(|field| field.name == "Called").unwrap();
+    let calls = [
+        words::page("<@3> <@4>", &after.state, &half, at(900), at(901), link),
+        words::page("<@3>", &after.state, &late, at(1700), at(1701), link),
+        words::page("", &Story::asked().restored().state, &nobody, at(1801), at(1900), link),
+        shown.value.clone(),
+        words::contacts(&contacts(), &["Security".to_owned()], false),
+        words::contacts(&contacts(), &[], true),
+        words::contacts(&[], &[], false),
+    ];
+    insta::assert_snapshot!("calls", calls.join("\n\n"));
+}
+
+fn contacts() -> Vec<Contact> {
+    let text = "Role,Name,Discord,Primary,Secondary,Emergency\n\
+                Database *Administrator*,Omar,400000000000000002,+1-555-010-0111,+1-555-010-0112,dba@antbot.local\n\
+                Lead,@everyone,,+49 30 1234567,,\n";
+    crate::contacts::file::parse(Path::new("contacts.csv"), text).unwrap()
 }

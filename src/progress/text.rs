@@ -45,6 +45,9 @@ fn sections(view: &View) -> Vec<(&'static str, Vec<String>)> {
     if let Some(clock) = &view.clock {
         sections.push(("RTO", vec![words::rto(clock)]));
     }
+    if let Some(called) = &view.called {
+        sections.push(("Called", vec![called.clone()]));
+    }
     if let Some(approval) = words::approval(&view.approval) {
         sections.push(("Approval", approval.lines().map(str::to_owned).collect()));
     }

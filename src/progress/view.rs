@@ -41,6 +41,8 @@ pub struct View {
     pub lines: Vec<Line>,
     pub clock: Option<RtoClock>,
     pub elapsed: Duration,
+    /// Who was called because the RTO is being used up.
+    pub called: Option<String>,
     pub approval: Approval,
     /// The open question and its choices.
     pub question: Option<(String, Vec<Choice>)>,
@@ -137,6 +139,7 @@ pub fn of(state: &State, now: Timestamp, live: Option<&Live>) -> View {
         lines: lines(state, end, live),
         clock: clock(state, end),
         elapsed: elapsed(state.created_at, end),
+        called: state.paged.as_ref().map(|(_, paged)| words::called_so_far(paged)),
         approval: approval(state, now),
         question: state.question.as_ref().map(|question| (question.question.clone(), question.choices.clone())),
         ending: words::ending(state),
@@ -355,16 +358,12 @@ fn buttons(state: &State) -> Vec<Press> {
     buttons
 }
 
-/// The result of the step that measures the loss: seconds, rows, how.
-pub fn loss(state: &State) -> Option<(Option<f64>, Option<i64>, Option<String>)> {
+/// The outputs of the step that measured the loss.
+pub fn loss(state: &State) -> Option<&serde_json::Map<String, Value>> {
     let step = state.steps.iter().find(|step| {
         step.status == Status::Succeeded && matches!(step.definition.action, Action::Postgres(Postgres::Loss { .. }))
     })?;
-    Some((
-        step.outputs.get("seconds").and_then(Value::as_f64),
-        step.outputs.get("rows").and_then(Value::as_i64),
-        step.outputs.get("how").and_then(Value::as_str).map(str::to_owned),
-    ))
+    Some(&step.outputs)
 }
 
 /// The outputs of the step that swapped the database, when it is done.

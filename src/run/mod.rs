@@ -12,6 +12,7 @@ pub mod next;
 pub mod outcome;
 pub mod plan;
 pub mod preview;
+pub mod rungs;
 pub mod state;
 
 #[cfg(test)]

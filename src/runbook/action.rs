@@ -197,8 +197,8 @@ fn default_grace() -> Span {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Postgres {
     /// What is left of the database. Never fails for damage: it reports it.
-    /// Result fields: `server` (`up` or `down`), `started` (it was stopped, and was started by this), `database` (`ok`, `damaged`,
-    /// `missing`, `unreachable`), `damage` (list of sentences), `unchecked` (what could not be looked at in time),
+    /// Result fields: `server` (`up`, `starting` or `down`), `started` (it was stopped, and was started by this), `database` (`ok`, `damaged`,
+    /// `unknown` (not all of it could be looked at), `missing`, `unreachable`), `damage` (list of sentences), `unchecked` (what could not be looked at in time),
     /// `tables` ({name: rows}), `newest` (RFC 3339 or null), `measured_by` (`live`, `sample`, `unknown`), `size` (bytes or null).
     Assess { database: String },
     /// Row counts and newest record of a reachable database. Result fields: `tables`, `rows`, `newest`, `size`.
@@ -207,7 +207,8 @@ pub enum Postgres {
     Backups {},
     /// Proves one backup. Fails with the reason when it is damaged. `backup` is a file name or `newest-verified`.
     /// Result fields: `backup` (file name), `path`, `sha256`, `size`, `format`, `identity` (size, mtime, inode), `age` (seconds),
-    /// `integrity` (`verified` or `unknown`), `tables`, `rows`, `newest`, `loss_seconds`, `loss_rows`, `warnings`.
+    /// `integrity` (`verified` or `unknown`), `tables`, `rows`, `newest`, `loss_seconds`, `loss_rows` (null when unknown), `loss_is_least` (there
+    /// may be more), `loss_at_most` (seconds), `loss_how` (measured against what, or why it is unknown), `warnings`, `caution` (the same for a card).
     Verify { backup: String, database: String },
     /// Restores a verified backup beside the live database. Result fields: `server` (`live` or `fresh`), `container`, `volume`, `database`, `bytes`.
     Restore {
@@ -234,7 +235,8 @@ pub enum Postgres {
     Writes { database: String, allow: bool },
     /// Drops a database that a run made (its name must be one that drbot gives).
     Drop { database: String },
-    /// What was lost, measured against the database that was kept. Result fields: `seconds` or null, `rows` or null, `how`.
+    /// What was lost, measured against the database that was kept. Result fields: `seconds` or null, `rows` or null, `is_least`
+    /// (there may have been more), `at_most` (seconds), `how`.
     Loss { database: String },
     /// One read-only statement with bind parameters. Result fields: `rows` (list of objects), `count`.
     Sql {

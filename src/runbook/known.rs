@@ -169,6 +169,10 @@ fn of_postgres(postgres: &Postgres) -> Known {
                 "newest",
                 "loss_seconds",
                 "loss_rows",
+                "loss_is_least",
+                "loss_at_most",
+                "loss_how",
+                "caution",
             ],
             &["identity", "tables", "warnings"],
         ),
@@ -176,7 +180,7 @@ fn of_postgres(postgres: &Postgres) -> Known {
         Postgres::Integrity { .. } => Known::fields(&["rows", "newest"], &["tables", "checks"]),
         Postgres::Swap { .. } => Known::fields(&["kept", "kept_size", "drop_hint", "interrupted_ms"], &[]),
         Postgres::Writes { .. } | Postgres::Drop { .. } => Known::none(),
-        Postgres::Loss { .. } => Known::fields(&["seconds", "rows", "how"], &[]),
+        Postgres::Loss { .. } => Known::fields(&["seconds", "rows", "is_least", "at_most", "how"], &[]),
         Postgres::Sql { .. } => Known::fields(&["count"], &["rows"]),
     }
 }

@@ -96,6 +96,7 @@ impl Store {
                 .execute(&mut *transaction)
                 .await?;
         }
+        super::rungs::keep(&mut transaction, id, &created.rungs).await?;
         let entry = Entry { run: id, seq: 1, at, event: Event::RunCreated(Box::new(created)) };
         insert(&mut transaction, &entry).await?;
         transaction.commit().await.context("the new run could not be made durable")?;
@@ -139,6 +140,7 @@ impl Store {
             return Err(NotOwned(entry.run).into());
         }
         insert(&mut transaction, entry).await?;
+        super::rungs::settle(&mut transaction, entry).await?;
         for delivery in deliveries {
             sqlx::query("INSERT INTO outbox (run, seq, delivery) VALUES ($1, $2, $3)")
                 .bind(entry.run.to_string())

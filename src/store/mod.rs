@@ -5,8 +5,10 @@
 //! each transaction begun as `IMMEDIATE` (a deferred one that upgrades fails at once, whatever the busy timeout); reads
 //! have a pool of their own. Statements keep to what PostgreSQL understands too: `$N`, TEXT and BIGINT, `ON CONFLICT`.
 
+pub mod contacts;
 pub mod journal;
 pub mod messages;
+pub mod rungs;
 pub mod samples;
 
 use std::{

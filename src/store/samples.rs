@@ -30,18 +30,18 @@ impl Store {
         transaction.commit().await.context("the sample could not be stored")
     }
 
-    /// The newest sample of a target taken before `before`.
+    /// The samples of a target taken before `before`, the oldest first.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn last_sample(&self, target: &str, before: Timestamp) -> Result<Option<Sample>> {
-        let text: Option<String> =
-            sqlx::query_scalar("SELECT sample FROM samples WHERE target = $1 AND at <= $2 ORDER BY at DESC LIMIT 1")
+    pub async fn samples(&self, target: &str, before: Timestamp) -> Result<Vec<Sample>> {
+        let texts: Vec<String> =
+            sqlx::query_scalar("SELECT sample FROM samples WHERE target = $1 AND at <= $2 ORDER BY at")
                 .bind(target)
                 .bind(micros(before))
-                .fetch_optional(&self.readers)
+                .fetch_all(&self.readers)
                 .await
                 .context("the samples cannot be read")?;
-        text.map(|text| serde_json::from_str(&text).context("the store holds what is no sample")).transpose()
+        texts.iter().map(|text| serde_json::from_str(text).context("the store holds what is no sample")).collect()
     }
 }

@@ -2,6 +2,7 @@
 
 mod approval;
 mod crash;
+mod escalation;
 mod faults;
 mod limits;
 mod preview;

@@ -40,6 +40,7 @@ fn created(lock: Option<&str>) -> Created {
         channel: DiscordId(20),
         target: serde_json::Value::Null,
         scenario: None,
+        rungs: Vec::new(),
         lock: lock.map(str::to_owned),
     }
 }
@@ -260,16 +261,17 @@ async fn an_interaction_is_received_once() {
 }
 
 #[tokio::test]
-async fn the_last_sample_before_a_time_is_found_and_old_ones_are_forgotten() {
+async fn samples_before_a_time_are_found_and_old_ones_are_forgotten() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).await.unwrap();
     let sample = |second| Sample { at: at(second), tables: [("trades".to_owned(), second)].into(), newest: None };
     for second in 0..1010 {
         store.put_sample("prod", &sample(second)).await.unwrap();
     }
-    assert_eq!(store.last_sample("prod", at(500)).await.unwrap(), Some(sample(500)));
-    assert_eq!(store.last_sample("prod", at(5)).await.unwrap(), None);
-    assert_eq!(store.last_sample("other", at(500)).await.unwrap(), None);
+    let found = store.samples("prod", at(500)).await.unwrap();
+    assert_eq!((found.first(), found.last()), (Some(&sample(10)), Some(&sample(500))));
+    assert_eq!(store.samples("prod", at(5)).await.unwrap(), []);
+    assert_eq!(store.samples("other", at(500)).await.unwrap(), []);
     let mut file = raw(folder.path()).await;
     let kept: i64 = sqlx::query("SELECT COUNT(*) AS kept FROM samples").fetch_one(&mut file).await.unwrap().get("kept");
     assert_eq!(kept, 1000);

@@ -34,6 +34,10 @@ impl Budget<'_> {
     fn left(&self) -> Duration {
         self.context.timeout.mul_f64(0.9).saturating_sub(self.begin.elapsed())
     }
+
+    fn share(&self, share: f64) -> Duration {
+        self.left().mul_f64(share)
+    }
 }
 
 /// `postgres.assess`.
@@ -44,8 +48,9 @@ pub async fn perform(engine: &docker::Engine, context: &Context, database: &str)
     let budget = Budget { context, begin: context.clock.monotonic() };
     let live = connect::live(context)?;
     let limit = START.min(context.timeout.mul_f64(0.6));
-    let started = match live::look(engine, context, limit).await {
+    let started = match live::look(engine, context, limit, limit).await {
         Ok(Live::Up { started }) => started,
+        Ok(Live::Starting(why)) => return Ok(unreadable(context, "starting", "unreachable", why)),
         Ok(Live::DoesNotStart(why)) => return Ok(unreadable(context, "down", "unreachable", why)),
         Err(Failure::Cancelled) => return Err(Failure::Cancelled),
         // It runs and lets nobody in: not the data is at fault.
@@ -85,7 +90,7 @@ pub async fn perform(engine: &docker::Engine, context: &Context, database: &str)
 #[derive(Default)]
 struct Inside {
     findings: Findings,
-    /// `None` when a table cannot be read.
+    /// `None` when a table could not be counted.
     tables: Option<BTreeMap<String, i64>>,
     newest: Option<Timestamp>,
 }
@@ -93,7 +98,7 @@ struct Inside {
 async fn look_inside(connection: &mut PgConnection, context: &Context, budget: &Budget<'_>) -> Result<Inside, Failure> {
     let mut inside = Inside::default();
     let target = connect::target(context)?;
-    checks::limit(connection, context, budget.left().mul_f64(0.4)).await?;
+    checks::limit(connection, context, budget.share(0.2)).await?;
     let there = match data::tables(connection, context).await {
         Ok(there) => there,
         Err(Failure::Cancelled) => return Err(Failure::Cancelled),
@@ -104,20 +109,19 @@ async fn look_inside(connection: &mut PgConnection, context: &Context, budget: &
     };
     let missing = target.critical_tables.iter().filter(|table| !there.contains(table));
     inside.findings.wrong.extend(missing.map(|table| format!("the table {table} is missing")));
-    match data::counts_of(connection, context, &there).await {
-        Ok(tables) => inside.tables = Some(tables),
-        Err(Failure::Cancelled) => return Err(Failure::Cancelled),
-        Err(failure) => inside.findings.wrong.push(format!("not all rows can be read: {failure}")),
-    }
+    count(connection, context, budget, &there, &mut inside).await?;
     if there.contains(&target.newest_table) {
+        checks::limit(connection, context, budget.share(0.2)).await?;
         match data::newest(connection, context).await {
             Ok(newest) => inside.newest = newest,
             Err(Failure::Cancelled) => return Err(Failure::Cancelled),
+            Err(failure) if checks::is_slow(&failure) => {
+                inside.findings.unchecked.push("the newest record: not read in time".to_owned());
+            }
             Err(failure) => inside.findings.wrong.push(format!("the newest record cannot be read: {failure}")),
         }
     }
-    checks::limit(connection, context, budget.left().mul_f64(0.3)).await?;
-    let mut all = vec![checks::data(connection, context).await?];
+    let mut all = vec![checks::data(connection, context, budget.share(0.5)).await?];
     all.push(checks::pages_within(connection, context, budget.left()).await?);
     for findings in all {
         inside.findings.wrong.extend(findings.wrong);
@@ -126,9 +130,41 @@ async fn look_inside(connection: &mut PgConnection, context: &Context, budget: &
     Ok(inside)
 }
 
+/// Counts each table in its share of the time: a large one, or one that somebody has locked, takes it from no other.
+async fn count(
+    connection: &mut PgConnection,
+    context: &Context,
+    budget: &Budget<'_>,
+    tables: &[String],
+    inside: &mut Inside,
+) -> Result<(), Failure> {
+    let mut counted = BTreeMap::new();
+    let begin = budget.left();
+    let number = u32::try_from(tables.len()).unwrap_or(u32::MAX);
+    for (index, table) in (0..number).zip(tables) {
+        let time = begin.mul_f64(0.4).saturating_sub(begin.saturating_sub(budget.left()));
+        checks::limit(connection, context, time / (number - index)).await?;
+        match data::counts_of(connection, context, std::slice::from_ref(table)).await {
+            Ok(rows) => counted.extend(rows),
+            Err(Failure::Cancelled) => return Err(Failure::Cancelled),
+            Err(failure) if checks::is_slow(&failure) => {
+                inside.findings.unchecked.push(format!("the rows of {table}: not counted in time"));
+            }
+            Err(failure) => inside.findings.wrong.push(format!("not all rows of {table} can be read: {failure}")),
+        }
+    }
+    inside.tables = (counted.len() == tables.len()).then_some(counted);
+    Ok(())
+}
+
 fn report(context: &Context, inside: Inside, size: Option<u64>, started: bool) -> Done {
     let Findings { wrong: damage, unchecked } = inside.findings.shortened();
-    let state = if damage.is_empty() { "ok" } else { "damaged" };
+    // What was not looked at is not healthy: it is unknown.
+    let state = match (damage.is_empty(), unchecked.is_empty()) {
+        (false, _) => "damaged",
+        (true, false) => "unknown",
+        (true, true) => "ok",
+    };
     let sample = context.sample.as_ref();
     let (tables, newest, measured_by) = match (inside.tables, sample) {
         (Some(tables), _) => (json!(tables), inside.newest, "live"),
@@ -136,7 +172,8 @@ fn report(context: &Context, inside: Inside, size: Option<u64>, started: bool) -
         (None, None) => (json!({}), inside.newest, "unknown"),
     };
     let mut summary = match damage.as_slice() {
-        [] => "no damage was found".to_owned(),
+        [] if unchecked.is_empty() => "no damage was found".to_owned(),
+        [] => format!("no damage was found as far as it was looked at; not known: {}", some_of(&unchecked)),
         [one] => one.clone(),
         [first, rest @ ..] => format!("{first}; and {} more", rest.len()),
     };
@@ -156,6 +193,14 @@ fn report(context: &Context, inside: Inside, size: Option<u64>, started: bool) -
         .with("measured_by", measured_by)
         .with("size", json!(size))
         .with_log(log)
+}
+
+fn some_of(unchecked: &[String]) -> String {
+    match unchecked {
+        [] => String::new(),
+        [one] => one.clone(),
+        [first, rest @ ..] => format!("{first}; and {} more", rest.len()),
+    }
 }
 
 /// What is known of a database that cannot be read: the last sample, or nothing.

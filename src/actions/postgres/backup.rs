@@ -2,18 +2,18 @@
 //! the proof is `verify`'s.
 //!
 //! What must stay true: a name is only ever looked up among the files of the folder, never joined to a path unchecked;
-//! what is flagged is never the default; age alone flags nothing.
+//! what is flagged is never the default; age alone flags nothing. What looks like a backup by its name, and is none (a
+//! link, a pipe, a packed file), is listed with the reason: it is what somebody will look for.
 
-use std::{
-    collections::BTreeMap,
-    io::{Read, Seek, SeekFrom},
-    os::unix::fs::MetadataExt,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, os::unix::fs::MetadataExt, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::connect;
+use super::{
+    connect,
+    look::{self, Format, Looks},
+    manifest::{self, Manifest, shown},
+};
 use crate::{
     actions::{Context, Done, Failure},
     clock::Timestamp,
@@ -22,58 +22,16 @@ use crate::{
 };
 
 const ENDINGS: [&str; 5] = ["dump", "sql", "backup", "pgdump", "custom"];
-const TRAILER: &str = "PostgreSQL database dump complete";
-/// A manifest larger than this is none.
-const LONGEST_MANIFEST: u64 = 1 << 20;
-/// As much as is looked at of a file's beginning, and of its end.
-const HEAD: u64 = 4096;
-
-/// What the maker of a backup says of it, written last, beside it (`FILE.manifest.json`).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Manifest {
-    pub file: String,
-    pub format: String,
-    pub database: String,
-    pub size: u64,
-    pub sha256: String,
-    pub created_at: Timestamp,
-    #[serde(default)]
-    pub server_version: String,
-    #[serde(default)]
-    pub tables: BTreeMap<String, i64>,
-    #[serde(default)]
-    pub newest: Option<Newest>,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Newest {
-    pub table: String,
-    pub column: String,
-    pub at: Option<Timestamp>,
-}
-
-impl Manifest {
-    pub fn newest_at(&self) -> Option<Timestamp> {
-        self.newest.as_ref().and_then(|newest| newest.at)
-    }
-
-    pub fn rows(&self) -> i64 {
-        self.tables.values().sum()
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Format {
-    Custom,
-    Plain,
-}
+/// What packs, by how it names its files.
+const PACKED: [&str; 5] = ["gz", "zst", "xz", "bz2", "lz4"];
 
 /// Which file exactly: another size, time or inode is another file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Identity {
     pub size: u64,
     pub modified_ns: i64,
+    /// When anything about it was changed; no program can set that back.
+    pub changed_ns: i64,
     pub inode: u64,
 }
 
@@ -95,6 +53,12 @@ pub struct BackupInfo {
     pub integrity: &'static str,
     /// The database that it says it is of.
     pub database: Option<String>,
+    /// It is of another database than the target's.
+    #[serde(skip)]
+    pub is_foreign: bool,
+    /// Something that it says of itself cannot be true, or nothing is said.
+    #[serde(skip)]
+    pub is_doubted: bool,
     /// Why it is never the default.
     pub flags: Vec<String>,
     /// What would be lost against the last sample; against now where there is none. Seconds and rows.
@@ -126,79 +90,91 @@ pub fn list(target: &PostgresTarget, sample: Option<&Sample>, now: Timestamp) ->
     for entry in std::fs::read_dir(folder).map_err(unreadable)? {
         let entry = entry.map_err(unreadable)?;
         let Ok(name) = entry.file_name().into_string() else { continue };
-        let ending = name.rsplit('.').next().unwrap_or_default();
-        if name.starts_with('.') || !ENDINGS.contains(&ending) {
-            continue;
-        }
         // Not followed: a link may lead out of the folder.
         let Ok(meta) = std::fs::symlink_metadata(entry.path()) else { continue };
-        if meta.is_file() {
+        if is_named_so(&name) {
             found.push(info(target, entry.path(), name, &meta, now));
         }
     }
     let most = most_rows(&found, sample);
     for backup in &mut found {
         flag(backup, target, &most);
-        backup.loss_seconds = backup.manifest.as_ref().and_then(Manifest::newest_at).map(|newest| {
-            let last = sample.and_then(|sample| sample.newest).unwrap_or(now);
-            (last - newest).num_seconds().max(0)
-        });
-        backup.loss_rows = backup.manifest.as_ref().zip(sample).and_then(|(manifest, sample)| {
+        let Some(manifest) = &backup.manifest else { continue };
+        let Some(newest) = manifest.newest_at(target) else { continue };
+        // A sample from before the backup tells nothing of what came after it.
+        let newer = sample.filter(|sample| sample.newest.is_some_and(|last| last > newest));
+        let last = newer.and_then(|sample| sample.newest).unwrap_or(now);
+        backup.loss_seconds = Some((last - newest).num_seconds().max(0));
+        backup.loss_rows = newer.and_then(|sample| {
             let rows = |tables: &BTreeMap<String, i64>| tables.get(&target.newest_table).copied();
-            Some((rows(&sample.tables)? - rows(&manifest.tables)?).max(0))
+            Some(rows(&sample.tables)?.saturating_sub(rows(&manifest.tables)?)).filter(|rows| *rows > 0)
         });
     }
     found.sort_by_key(|backup| (std::cmp::Reverse(backup.created_at), backup.format != Some(Format::Custom)));
     Ok(found)
 }
 
+/// Whether something is called as a backup is, packed or not.
+fn is_named_so(name: &str) -> bool {
+    let mut ends = name.rsplit('.');
+    let ending = ends.next().unwrap_or_default();
+    let before = if PACKED.contains(&ending) { ends.next().unwrap_or_default() } else { ending };
+    !name.starts_with('.') && ENDINGS.contains(&before)
+}
+
 fn info(target: &PostgresTarget, path: PathBuf, file: String, meta: &std::fs::Metadata, now: Timestamp) -> BackupInfo {
     let mut flags = Vec::new();
-    let manifest = match manifest(&path) {
+    let manifest = match manifest::beside(&path) {
+        _ if !meta.is_file() => None,
         Ok(manifest) => manifest,
         Err(problem) => {
             flags.push(problem);
             None
         }
     };
-    let modified = Timestamp::from_timestamp(meta.mtime(), 0).unwrap_or(now);
-    let created_at = manifest.as_ref().map_or(modified, |manifest| manifest.created_at);
-    let mut integrity = if manifest.is_some() { "unverified" } else { "unknown" };
-    let Looks { format, mut database, problem } = look(&path, meta.len());
-    if let Some(problem) = problem {
-        integrity = "damaged";
-        flags.push(problem);
+    let looks =
+        if meta.is_file() { look::at(&path, meta, manifest.is_some()) } else { look::at_no_file(meta.file_type()) };
+    let Looks { format, mut database, problem } = looks;
+    let mut damage: Vec<String> = problem.into_iter().collect();
+    if file.chars().any(char::is_control) {
+        damage.push("its name has a control character in it; give it another name".to_owned());
     }
+    let identity = identity(meta);
+    let scan = super::scan::remembered(&path, &identity);
+    damage.extend(scan.as_ref().and_then(|scan| scan.problem.clone()));
+    let modified = Timestamp::from_timestamp(meta.mtime(), 0).unwrap_or(now);
     if let Some(manifest) = &manifest {
         if manifest.size != meta.len() {
-            integrity = "damaged";
-            flags.push(format!("its size is {} bytes, its manifest says {}", meta.len(), manifest.size));
+            damage.push(format!("its size is {} bytes, its manifest says {}", meta.len(), manifest.size));
+        } else if let Some(scan) = &scan {
+            damage.extend(manifest.contradicted_by(scan, format));
         }
         if database.as_ref().is_none_or(|name| *name == target.database) {
             database = Some(manifest.database.clone());
         }
         if manifest.file != file {
-            flags.push(format!("its manifest is of another file, {}", manifest.file));
+            flags.push(format!("its manifest is of another file, {}", shown(&manifest.file)));
         }
-    } else {
+        flags.extend(manifest.impossible(modified, now));
+    } else if meta.is_file() {
         flags.push("it has no manifest, so nothing proves that it is whole".to_owned());
     }
-    if let Some(database) = database.as_ref().filter(|name| **name != target.database) {
-        flags.push(format!("it is of the database {database}, not {}", target.database));
-    }
-    if let Some((manifest, scan)) = manifest.as_ref().zip(super::scan::remembered(&path, &identity(meta)))
-        && integrity != "damaged"
-    {
-        if !manifest.sha256.eq_ignore_ascii_case(&scan.sha256) {
-            integrity = "damaged";
-            flags.push("its checksum is not the one that its manifest names".to_owned());
-        } else if scan.readable || format == Some(Format::Plain) {
-            integrity = "verified";
-        }
-    }
+    let other = database.as_ref().filter(|name| **name != target.database);
+    flags.extend(other.map(|name| format!("it is of the database {}, not {}", shown(name), target.database)));
+    let integrity = match (&manifest, &scan) {
+        _ if !damage.is_empty() => "damaged",
+        (Some(_), Some(scan)) if scan.proved && flags.is_empty() => "verified",
+        (Some(_), _) => "unverified",
+        (None, _) => "unknown",
+    };
+    let created_at = manifest.as_ref().map_or(modified, |manifest| manifest.created_at);
+    let is_doubted = !flags.is_empty();
+    damage.extend(flags);
     BackupInfo {
-        identity: identity(meta),
         age: (now - created_at).num_seconds().max(0),
+        is_foreign: other.is_some(),
+        is_doubted,
+        identity,
         path,
         file,
         size: meta.len(),
@@ -206,7 +182,7 @@ fn info(target: &PostgresTarget, path: PathBuf, file: String, meta: &std::fs::Me
         created_at,
         integrity,
         database,
-        flags,
+        flags: damage,
         loss_seconds: None,
         loss_rows: None,
         manifest,
@@ -222,95 +198,17 @@ pub fn identity(meta: &std::fs::Metadata) -> Identity {
     Identity {
         size: meta.len(),
         modified_ns: meta.mtime().saturating_mul(1_000_000_000) + meta.mtime_nsec(),
+        changed_ns: meta.ctime().saturating_mul(1_000_000_000) + meta.ctime_nsec(),
         inode: meta.ino(),
     }
-}
-
-/// The manifest beside a backup; `None` when there is none.
-///
-/// # Errors
-/// Why the one that is there is no manifest.
-fn manifest(path: &Path) -> Result<Option<Manifest>, String> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".manifest.json");
-    let file = PathBuf::from(name);
-    match std::fs::symlink_metadata(&file) {
-        Err(_) => return Ok(None),
-        Ok(meta) if !meta.is_file() || meta.len() > LONGEST_MANIFEST => {
-            return Err("its manifest is no ordinary file".to_owned());
-        }
-        Ok(_) => {}
-    }
-    let text = std::fs::read_to_string(&file).map_err(|error| format!("its manifest cannot be read: {error}"))?;
-    serde_json::from_str(&text).map(Some).map_err(|error| format!("its manifest cannot be read: {error}"))
-}
-
-/// What a look at beginning and end tells.
-struct Looks {
-    format: Option<Format>,
-    database: Option<String>,
-    problem: Option<String>,
-}
-
-/// The format by the first bytes, and whether beginning and end look right.
-fn look(path: &Path, size: u64) -> Looks {
-    let wrong = |problem: String| Looks { format: None, database: None, problem: Some(problem) };
-    if size == 0 {
-        return wrong("it is empty".to_owned());
-    }
-    let mut file = match std::fs::File::open(path) {
-        Ok(file) => file,
-        Err(error) => return wrong(format!("it cannot be read: {error}")),
-    };
-    let mut head = Vec::new();
-    if let Err(error) = file.by_ref().take(HEAD).read_to_end(&mut head) {
-        return wrong(format!("it cannot be read: {error}"));
-    }
-    if head.starts_with(b"PGDMP") {
-        return Looks { format: Some(Format::Custom), database: database_of_custom(&head), problem: None };
-    }
-    if head.starts_with(&[0x1f, 0x8b]) || head.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
-        return wrong("it is compressed; unpack it first".to_owned());
-    }
-    if !String::from_utf8_lossy(&head).contains("PostgreSQL database dump") {
-        return wrong("it is neither a custom nor a plain dump of PostgreSQL".to_owned());
-    }
-    let mut tail = Vec::new();
-    let read = file.seek(SeekFrom::Start(size.saturating_sub(HEAD))).and_then(|_| file.read_to_end(&mut tail));
-    let problem = match read {
-        Err(error) => Some(format!("it cannot be read: {error}")),
-        // Newer releases of pg_dump write a line after the trailer (`\unrestrict …`).
-        Ok(_) if String::from_utf8_lossy(&tail).contains(TRAILER) => None,
-        Ok(_) => Some(format!("it is cut off: the line \"{TRAILER}\" is missing at its end")),
-    };
-    Looks { format: Some(Format::Plain), database: None, problem }
-}
-
-/// The database that a custom dump's header names: magic, version, sizes of integers and offsets, format, compression,
-/// seven integers of time, then the name (`ReadHead` of PostgreSQL's pg_backup_archiver.c; version 1.10 on).
-fn database_of_custom(head: &[u8]) -> Option<String> {
-    let version = (*head.get(5)?, *head.get(6)?);
-    if version < (1, 10) {
-        return None;
-    }
-    let width = usize::from(*head.get(8)?);
-    // A sign and then the bytes, the least first.
-    let integer = |at: usize| -> Option<u64> {
-        let bytes = head.get(at + 1..at + 1 + width)?;
-        (*head.get(at)? == 0).then(|| bytes.iter().rev().fold(0, |sum, byte| sum << 8 | u64::from(*byte)))
-    };
-    // From 1.15 on the compression is one byte that names the method.
-    let compression = if version >= (1, 15) { 1 } else { 1 + width };
-    let name = 11 + compression + 7 * (1 + width);
-    let length = usize::try_from(integer(name)?).ok()?;
-    let text = head.get(name + 1 + width..)?.get(..length)?;
-    String::from_utf8(text.to_vec()).ok().filter(|name| !name.is_empty())
 }
 
 /// The most rows that each table was ever seen with: in the last sample or in any backup.
 fn most_rows(backups: &[BackupInfo], sample: Option<&Sample>) -> BTreeMap<String, i64> {
     let mut most: BTreeMap<String, i64> = sample.map(|sample| sample.tables.clone()).unwrap_or_default();
-    for manifest in backups.iter().filter_map(|backup| backup.manifest.as_ref()) {
+    // What is doubted itself must not bring others into doubt.
+    let believed = backups.iter().filter(|backup| !backup.is_doubted && backup.integrity != "damaged");
+    for manifest in believed.filter_map(|backup| backup.manifest.as_ref()) {
         for (table, rows) in &manifest.tables {
             let there = most.entry(table.clone()).or_default();
             *there = (*there).max(*rows);
@@ -357,7 +255,10 @@ pub async fn perform(context: &Context) -> Result<Done, Failure> {
     let backups = list_off_thread(context).await?;
     let default = backups.iter().find(|backup| backup.may_be_default());
     let summary = match default {
-        Some(backup) => format!("the newest good one is {} old: {}", length(backup.age), backup.file),
+        Some(backup) if backup.integrity == "verified" => {
+            format!("the newest good one is {} old: {}", length(backup.age), backup.file)
+        }
+        Some(backup) => format!("the newest, not proved yet, is {} old: {}", length(backup.age), backup.file),
         None if backups.is_empty() => "there are none".to_owned(),
         None => "none that may be trusted".to_owned(),
     };

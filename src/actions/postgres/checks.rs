@@ -32,9 +32,7 @@ impl Findings {
         match result {
             Ok(found) => self.wrong.extend(found),
             Err(Failure::Cancelled) => return Err(Failure::Cancelled),
-            Err(failure) if failure.to_string().contains("statement timeout") => {
-                self.unchecked.push(format!("{what}: not checked in time"));
-            }
+            Err(failure) if is_slow(&failure) => self.unchecked.push(format!("{what}: not checked in time")),
             Err(failure) => self.wrong.push(format!("{what}: {failure}")),
         }
         Ok(())
@@ -51,6 +49,12 @@ impl Findings {
     }
 }
 
+/// Whether a statement was ended for its time; or waited in vain for somebody else's lock, which tells as little.
+pub fn is_slow(failure: &Failure) -> bool {
+    let text = failure.to_string();
+    text.contains("statement timeout") || text.contains("lock timeout")
+}
+
 /// How long one statement may take from now on.
 ///
 /// # Errors
@@ -59,12 +63,15 @@ pub async fn limit(connection: &mut PgConnection, context: &Context, limit: Dura
     run(connection, context, format!("SET statement_timeout = {}", limit.as_millis().max(100))).await
 }
 
-/// Constraints, indexes and foreign keys, by the catalogue and the rows.
+/// Constraints, indexes and foreign keys, by the catalogue and the rows, within a time. Each foreign key has its share of
+/// it, so that one of a large table does not take it from all others.
 ///
 /// # Errors
 /// When the action is stopped.
-pub async fn data(connection: &mut PgConnection, context: &Context) -> Result<Findings, Failure> {
+pub async fn data(connection: &mut PgConnection, context: &Context, time: Duration) -> Result<Findings, Failure> {
     let mut findings = Findings::default();
+    let begin = context.clock.monotonic();
+    limit(connection, context, time).await?;
     let sql = "SELECT 'the constraint ' || conname || ' of ' || conrelid::regclass || ' is not validated' AS found
                FROM pg_constraint WHERE NOT convalidated
                UNION ALL SELECT 'the index ' || indexrelid::regclass || ' is not valid' FROM pg_index
@@ -80,7 +87,9 @@ pub async fn data(connection: &mut PgConnection, context: &Context) -> Result<Fi
             return Ok(findings);
         }
     };
-    for key in keys {
+    let number = u32::try_from(keys.len()).unwrap_or(u32::MAX);
+    for (index, key) in (0..number).zip(keys) {
+        limit(connection, context, time.saturating_sub(begin.elapsed()) / (number - index)).await?;
         let lost = broken_references(connection, context, &key).await;
         findings.add(&format!("the foreign key {}", key.name), lost)?;
     }
@@ -174,7 +183,7 @@ async fn pages_in_transaction(
     findings: &mut Findings,
     left: &(impl Fn() -> Duration + Sync),
 ) -> Result<(), Failure> {
-    run(connection, context, "BEGIN; CREATE EXTENSION IF NOT EXISTS amcheck".to_owned()).await?;
+    run(connection, context, "BEGIN; CREATE EXTENSION IF NOT EXISTS amcheck SCHEMA pg_catalog".to_owned()).await?;
     let sql = "SELECT extnamespace::regnamespace::text AS schema FROM pg_extension WHERE extname = 'amcheck'";
     let schema =
         rows(connection, context, sql.to_owned()).await?.first().map(|row| text(row, "schema")).unwrap_or_default();
@@ -185,7 +194,7 @@ async fn pages_in_transaction(
                  AND (c.relkind = 'i' AND a.amname = 'btree' AND i.indisvalid OR c.relkind = 'r' AND a.amname = 'heap')
                ORDER BY c.relpages";
     let relations = rows(connection, context, sql.to_owned()).await?;
-    for relation in &relations {
+    for (index, relation) in relations.iter().enumerate() {
         let (oid, name) = (text(relation, "oid"), text(relation, "name"));
         let is_index = relation.try_get("is_index").unwrap_or(false);
         let what = format!("the {} {name}", if is_index { "index" } else { "table" });
@@ -198,14 +207,16 @@ async fn pages_in_transaction(
         } else {
             format!("SELECT msg AS found FROM {schema}.verify_heapam($1::oid::regclass, on_error_stop => true) LIMIT 1")
         };
-        run(connection, context, format!("SAVEPOINT one; SET LOCAL statement_timeout = {}", left().as_millis()))
-            .await?;
+        let share = left() / u32::try_from(relations.len() - index).unwrap_or(u32::MAX).max(1);
+        let millis = share.as_millis().max(100);
+        run(connection, context, format!("SAVEPOINT one; SET LOCAL statement_timeout = {millis}")).await?;
         let found = bound(connection, context, sql, &[&oid]).await.map(|rows| {
             let said = rows.first().map(|row| text(row, "found")).filter(|said| !said.is_empty());
             said.map(|said| format!("{what} is damaged: {said}"))
         });
         let found = match found {
-            Err(Failure::Failed { message, .. }) if !message.contains("statement timeout") => {
+            Err(failure @ Failure::Failed { .. }) if is_slow(&failure) => Err(failure),
+            Err(Failure::Failed { message, .. }) => {
                 Ok(Some(format!("{what} is damaged: {}", message.trim_start_matches("the database refuses: "))))
             }
             other => other,
@@ -230,7 +241,9 @@ pub async fn pages(
     let user = connect::target(context)?.user.clone();
     let mut connection = connect::open(server, database, context).await?;
     let had = rows(&mut connection, context, "SELECT 1 FROM pg_extension WHERE extname = 'amcheck'".to_owned()).await?;
-    let arguments = ["pg_amcheck", "--install-missing", "-j2", "-h", tools::SERVER, "-U", &user, "-d", database];
+    // What it takes is a pattern: quoted, every letter stands for itself.
+    let pattern = quoted(database)?;
+    let arguments = ["pg_amcheck", "--install-missing", "-j2", "-h", tools::SERVER, "-U", &user, "-d", &pattern];
     let tool = tools::Tool {
         name: "amcheck",
         arguments: arguments.map(str::to_owned).to_vec(),

@@ -23,6 +23,14 @@ const CONNECT: Duration = Duration::from_secs(3);
 /// The limit of tidying up after a stop.
 const CLEANUP: Duration = Duration::from_secs(5);
 
+/// Begins what is said of a server that is there, and takes no sessions yet.
+const STARTING: &str = "the server is not ready for sessions yet";
+
+/// Whether a server was met that is starting: it is there, and it is too early to say more.
+pub fn is_starting(problem: &str) -> bool {
+    problem.contains(STARTING)
+}
+
 /// A server that can be talked to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Server {
@@ -143,6 +151,10 @@ pub async fn open_with(
                 error.message()
             );
             Err(Failure::refused(context.secrets.mask(&text)))
+        }
+        // 57P03: cannot_connect_now. It starts, replays its log after a crash, or shuts down.
+        Some(Err(sqlx::Error::Database(error))) if error.code().is_some_and(|code| code == "57P03") => {
+            Err(Failure::failed(format!("{STARTING}: {}", error.message())))
         }
         Some(Err(error)) => Err(failed(context, &format!("the database {database} at {place}"), &error)),
         None => Err(Failure::failed(format!(

@@ -134,11 +134,21 @@ async fn image(client: &bollard::Docker, old: &ContainerInspectResponse) -> Opti
 fn host(old: &ContainerInspectResponse, volume: &str, in_its_place: bool) -> HostConfig {
     let mut host = old.host_config.clone().unwrap_or_default();
     let data = data_directory(old);
-    let others = old.mounts.iter().flatten().filter(|mount| mount.destination.as_deref() != Some(data));
+    // What is in memory (tmpfs) is made anew with its options; `mounts` of the host's settings knows them.
+    let mut mounts = host.mounts.take().unwrap_or_default();
+    mounts.retain(|mount| mount.target.as_deref() != Some(data));
+    let described = |at: &str| mounts.iter().any(|mount| mount.target.as_deref() == Some(at));
+    let others = old.mounts.iter().flatten().filter(|mount| {
+        mount.destination.as_deref().is_some_and(|at| at != data && !described(at))
+            && mount.typ.as_deref() != Some("tmpfs")
+    });
     let mut binds: Vec<String> = others.filter_map(bind).collect();
     binds.push(format!("{volume}:{data}"));
     host.binds = Some(binds);
-    host.mounts = None;
+    host.mounts = (!mounts.is_empty()).then_some(mounts);
+    if let Some(memory) = host.tmpfs.as_mut() {
+        memory.retain(|at, _| at != data);
+    }
     host.volumes_from = None;
     host.auto_remove = Some(false);
     if !in_its_place {
@@ -159,6 +169,7 @@ fn endpoints(old: &ContainerInspectResponse, in_its_place: bool) -> HashMap<Stri
             return EndpointSettings::default();
         }
         let aliases = endpoint.aliases.unwrap_or_default().into_iter().filter(|alias| *alias != short).collect();
+        // The addresses that were asked for; those that were given by chance are in other fields.
         EndpointSettings { aliases: Some(aliases), ipam_config: endpoint.ipam_config, ..EndpointSettings::default() }
     };
     networks.into_iter().map(|(network, endpoint)| (network, like(endpoint))).collect()
@@ -268,5 +279,67 @@ pub async fn remove(engine: &docker::Engine, context: &Context) -> Result<bool, 
         // 404: there is none. 409: it is in use, and is the live one's by now.
         Err(Error::DockerResponseServerError { status_code: 404 | 409, .. }) => Ok(was_there),
         Err(error) => Err(engine.explain(&volume, &error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bollard::models::{ContainerConfig, EndpointIpamConfig, Mount, MountType, NetworkSettings};
+
+    use super::*;
+
+    fn old() -> ContainerInspectResponse {
+        let mount = |typ: &str, name: Option<&str>, destination: &str| MountPoint {
+            typ: Some(String::from(typ)),
+            name: name.map(str::to_owned),
+            source: Some(String::new()),
+            destination: Some(destination.to_owned()),
+            ..MountPoint::default()
+        };
+        let mounts = vec![
+            mount("volume", Some("data"), DATA),
+            mount("volume", Some("keys"), "/keys"),
+            mount("tmpfs", None, "/run/memory"),
+        ];
+        let memory = Mount { target: Some("/run/memory".to_owned()), typ: Some(MountType::TMPFS), ..Mount::default() };
+        let host = HostConfig {
+            mounts: Some(vec![memory]),
+            tmpfs: Some(HashMap::from([("/tmp/short".to_owned(), "size=1m".to_owned())])),
+            ..HostConfig::default()
+        };
+        let fixed = EndpointIpamConfig { ipv4_address: Some("172.30.0.9".to_owned()), ..EndpointIpamConfig::default() };
+        let endpoint = EndpointSettings {
+            ipam_config: Some(fixed),
+            aliases: Some(vec!["postgres".to_owned(), "0123456789ab".to_owned()]),
+            ..EndpointSettings::default()
+        };
+        ContainerInspectResponse {
+            id: Some("0123456789abcdef".to_owned()),
+            config: Some(ContainerConfig::default()),
+            host_config: Some(host),
+            mounts: Some(mounts),
+            network_settings: Some(NetworkSettings {
+                networks: Some(HashMap::from([("backend".to_owned(), endpoint)])),
+                ..NetworkSettings::default()
+            }),
+            ..ContainerInspectResponse::default()
+        }
+    }
+
+    #[test]
+    fn what_is_mounted_comes_along() {
+        let host = host(&old(), "new", true);
+        assert_eq!(host.binds.unwrap(), ["keys:/keys".to_owned(), format!("new:{DATA}")]);
+        assert_eq!(host.mounts.unwrap()[0].target.as_deref(), Some("/run/memory"));
+        assert!(host.tmpfs.unwrap().contains_key("/tmp/short"));
+    }
+
+    #[test]
+    fn fixed_addresses_come_along_when_it_takes_the_place() {
+        let there = endpoints(&old(), true).remove("backend").unwrap();
+        assert_eq!(there.ipam_config.unwrap().ipv4_address.as_deref(), Some("172.30.0.9"));
+        assert_eq!(there.aliases.unwrap(), ["postgres"]);
+        let beside = endpoints(&old(), false).remove("backend").unwrap();
+        assert!(beside.ipam_config.is_none() && beside.aliases.is_none());
     }
 }

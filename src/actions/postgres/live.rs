@@ -1,7 +1,8 @@
 //! Whether the live server is up, and if not, why. Decides whether a fresh server may take its part.
 //!
 //! What must stay true: a server that runs, but that drbot cannot talk to (a wrong port, a wrong password, a network that
-//! is cut), is never taken for one that does not start: it may be serving everybody else.
+//! is cut), is never taken for one that does not start: it may be serving everybody else. Nor is one that replays its log
+//! after a crash, however long that takes: all its data is there.
 
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use super::{
     connect::{self, Server},
     fresh, tools,
 };
-use crate::actions::{Context, Failure, docker};
+use crate::actions::{Context, Failure, ProgressValue, docker};
 
 const EVERY: Duration = Duration::from_millis(300);
 
@@ -19,15 +20,23 @@ const EVERY: Duration = Duration::from_millis(300);
 pub enum Live {
     /// It answers. `started`: it was stopped, and has been started just now.
     Up { started: bool },
+    /// It runs, and is not ready yet, as it says itself: it replays its log after a crash.
+    Starting(String),
     /// Its container ends whenever it is started, for this reason.
     DoesNotStart(String),
 }
 
-/// Looks at the live server; when its container is stopped, starts it once and waits for it.
+/// Looks at the live server; when its container is stopped, starts it once and waits for it: for `limit`, and for
+/// `patience` as long as it says itself that it is starting.
 ///
 /// # Errors
 /// When nothing can be said: there is no container, or it runs and does not answer, or does not let drbot in.
-pub async fn look(engine: &docker::Engine, context: &Context, limit: Duration) -> Result<Live, Failure> {
+pub async fn look(
+    engine: &docker::Engine,
+    context: &Context,
+    limit: Duration,
+    patience: Duration,
+) -> Result<Live, Failure> {
     let live = connect::live(context)?;
     match fresh::wait_ready_within(context, &live, Duration::ZERO).await {
         Ok(()) => return Ok(Live::Up { started: false }),
@@ -55,7 +64,14 @@ pub async fn look(engine: &docker::Engine, context: &Context, limit: Duration) -
             Err(other) => return Err(other),
         };
         found = inspect(engine, context, &live).await?;
-        if begin.elapsed() >= limit {
+        let is_starting = docker::is_running(&found) && connect::is_starting(&problem);
+        if is_starting {
+            let doing = format!("waiting for {}, which replays its log after a crash", live.container);
+            context.progress.report(ProgressValue { doing, ..ProgressValue::default() });
+            if begin.elapsed() >= patience.max(limit) {
+                return Ok(Live::Starting(problem));
+            }
+        } else if begin.elapsed() >= limit {
             // Restarted by Docker again and again: it ends each time.
             if is_restarting(&found) || found.restart_count.unwrap_or(0) > restarts {
                 return Ok(Live::DoesNotStart(why(engine, context, &live, &found).await));

@@ -37,6 +37,11 @@ pub fn literal(text: &str) -> String {
     if text.contains('\\') { format!("E'{escaped}'") } else { format!("'{escaped}'") }
 }
 
+/// A database as a connection string of libpq's, for the tools that take one where they take a name.
+pub fn conninfo(database: &str) -> String {
+    format!("dbname='{}'", database.replace('\\', "\\\\").replace('\'', "\\'"))
+}
+
 /// Whether drbot gave this name to a database of a run.
 pub fn is_scratch(name: &str) -> bool {
     name.strip_prefix("drbot_")
@@ -81,6 +86,7 @@ mod tests {
     #[test]
     fn names_cannot_break_out() {
         assert_eq!(quoted("a\"; DROP DATABASE x; --").unwrap(), "\"a\"\"; DROP DATABASE x; --\"");
+        assert_eq!(conninfo("it's \\ = x"), "dbname='it\\'s \\\\ = x'");
         assert_eq!(literal("it's \\ x"), "E'it''s \\\\ x'");
         for bad in ["", "a\0b", &"x".repeat(64)] {
             assert!(quoted(bad).is_err(), "{bad:?}");

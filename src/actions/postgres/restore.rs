@@ -9,13 +9,14 @@ use std::time::Duration;
 use sqlx::Connection;
 
 use super::{
-    backup::{self, BackupInfo, Format},
+    backup::{self, BackupInfo},
     carry,
     connect::{self, Server, run},
     data, fresh,
     live::{self, Live},
+    look::Format,
     names::{self, quoted},
-    scan, tools, verify,
+    room, scan, tools, verify,
 };
 use crate::actions::{Context, Done, Failure, ProgressValue, docker};
 
@@ -45,9 +46,20 @@ pub async fn perform(engine: &docker::Engine, context: &Context, order: &Order<'
     let chosen = verify::named(&all, order.backup)?;
     still_the_same(context, chosen, order.sha256).await?;
     tools::end_leftovers(engine, context).await?;
-    enough_room(engine, context, chosen).await?;
+    // Before anything is started: a fresh server needs the same room, where the live one's data is.
+    let disk = room::disk(engine, context, &connect::live(context)?).await?;
+    disk.as_ref().map_or(Ok(()), |disk| disk.has_room_for(by_file(chosen)))?;
     let server = server(engine, context).await?;
-    let restored = Box::pin(restore(engine, context, order, chosen, &server)).await;
+    let work = Box::pin(restore(engine, context, order, chosen, &server));
+    let restored = match &disk {
+        None => work.await,
+        Some(disk) => {
+            tokio::select! {
+                restored = work => restored,
+                why = disk.runs_out(context) => Err(stopped(engine, context, &server, why).await),
+            }
+        }
+    };
     if restored.is_err() {
         take_back(context, &server, order.into).await;
     }
@@ -65,6 +77,15 @@ pub async fn perform(engine: &docker::Engine, context: &Context, order: &Order<'
         .with("database", database)
         .with("bytes", bytes)
         .with_log(log))
+}
+
+/// Ends the tool that was under way, and what it had the server do.
+async fn stopped(engine: &docker::Engine, context: &Context, server: &Server, why: String) -> Failure {
+    if let Err(failure) = tools::end_leftovers(engine, context).await {
+        tracing::warn!(%failure, "the tool of a stopped restore could not be ended");
+    }
+    connect::end_own_sessions(server, context).await;
+    Failure::failed(why)
 }
 
 /// Returns what the tool wrote, and the size of the database.
@@ -92,7 +113,11 @@ async fn restore(
         return Err(Failure::Failed { message, log: output.lines() });
     }
     if still_there(chosen).is_none() {
-        return Err(Failure::refused(format!("{} was changed while it was restored; verify again", chosen.file)));
+        // Another link to it, or other rights, change its identity and not its content.
+        let again = scan::anew(context, chosen).await;
+        if order.sha256.is_empty() || !again.is_ok_and(|scan| scan.sha256.eq_ignore_ascii_case(order.sha256)) {
+            return Err(Failure::refused(format!("{} was changed while it was restored; verify again", chosen.file)));
+        }
     }
     carry::along(&mut connection, context, order.database, order.into).await?;
     let bytes = data::size(&mut connection, context, order.into).await?;
@@ -136,7 +161,8 @@ async fn take_back(context: &Context, server: &Server, into: &str) {
 /// Between verify and restore the file may have been replaced, or a disk may have lost some of it without a trace in its
 /// times: what was verified, and approved, is what is restored. So it is read again, whatever is remembered.
 async fn still_the_same(context: &Context, backup: &BackupInfo, sha256: &str) -> Result<(), Failure> {
-    let same = sha256.is_empty() || scan::anew(context, backup).await?.sha256.eq_ignore_ascii_case(sha256);
+    let found = if sha256.is_empty() { None } else { Some(scan::anew(context, backup).await?) };
+    let same = found.as_ref().is_none_or(|scan| scan.sha256.eq_ignore_ascii_case(sha256) && scan.problem.is_none());
     if same && still_there(backup).is_some() {
         return Ok(());
     }
@@ -150,12 +176,19 @@ fn still_there(backup: &BackupInfo) -> Option<()> {
 
 /// The live server; when it does not start, a fresh one, made anew.
 async fn server(engine: &docker::Engine, context: &Context) -> Result<Server, Failure> {
-    match live::look(engine, context, START).await? {
+    // Waiting for a server that replays its log costs time, and nothing else; half of the step's at most.
+    let patience = context.timeout / 2;
+    match live::look(engine, context, START.min(patience), patience).await? {
         Live::Up { .. } => {
             // An earlier attempt may have needed one; the live server is up again.
             fresh::remove(engine, context).await?;
             connect::live(context)
         }
+        Live::Starting(why) => Err(Failure::failed(format!(
+            "the live server still replays its log after {} s ({why}). Nothing of it is lost: wait until it is up, then \
+             see whether a restore is needed at all",
+            patience.as_secs()
+        ))),
         Live::DoesNotStart(why) => {
             tracing::warn!(why, "the live server does not start; a fresh one is made beside it");
             fresh::remove(engine, context).await?;
@@ -230,25 +263,4 @@ fn by_file(backup: &BackupInfo) -> u64 {
         Some(Format::Custom) => backup.size.saturating_mul(6),
         _ => backup.size.saturating_mul(5) / 2,
     }
-}
-
-/// A disk that fills up during a restore takes the live server down with it. Where Docker's data is on this machine, its
-/// free space is looked at first. By the file's size, not by the live database's, which may be bloated.
-async fn enough_room(engine: &docker::Engine, context: &Context, backup: &BackupInfo) -> Result<(), Failure> {
-    let client = engine.client(context).await?;
-    let info = docker::stoppable(context, client.info()).await?;
-    let Some(root) = info.ok().and_then(|info| info.docker_root_dir) else { return Ok(()) };
-    let Ok(stat) = nix::sys::statvfs::statvfs(root.as_str()) else { return Ok(()) };
-    let free = stat.blocks_available().saturating_mul(stat.fragment_size());
-    let expected = by_file(backup);
-    let needed = expected.saturating_add(expected / 5);
-    if free >= needed {
-        return Ok(());
-    }
-    let megabytes = |bytes: u64| bytes / 1_000_000;
-    Err(Failure::refused(format!(
-        "there is not enough room: about {} MB are needed in {root}, and {} MB are free. Make room, then try again",
-        megabytes(needed),
-        megabytes(free)
-    )))
 }

@@ -14,13 +14,15 @@ use bollard::{
 use serde_json::{Value, json};
 use sqlx::Connection;
 
-use super::{carry::FENCE, connect, fresh, names, names::quoted};
+use super::{carry::FENCE, connect, fresh, names, names::quoted, tools};
 use crate::actions::{Context, Done, Failure, Fields, Probe, docker};
 
 /// How long the server that steps aside may take to end by itself.
 const GRACE: i32 = 20;
 /// How long the new server may take to answer before it is taken back.
 const READY: Duration = Duration::from_secs(60);
+/// The limit of adding up how large the old volume is.
+const COUNTING: Duration = Duration::from_secs(8);
 /// The limit of putting the old one back.
 const BACK: Duration = Duration::from_secs(12);
 
@@ -85,8 +87,10 @@ pub async fn perform(engine: &docker::Engine, context: &Context, database: &str)
     {
         return Err(taken_back(engine, context, &parts, failure).await);
     }
+    let took = begin.elapsed();
     give_up_fresh(engine, context, &parts).await;
-    Ok(switched(context, &parts, Some(begin.elapsed())))
+    let size = kept_size(engine, context, &parts).await;
+    Ok(switched(context, &parts, Some(took), size))
 }
 
 /// Puts the old one back after a failure; says so when that fails too.
@@ -105,7 +109,8 @@ pub async fn probe(engine: &docker::Engine, context: &Context) -> Probe {
         let parts = parts(context)?;
         if in_place(engine, context, &parts).await? {
             give_up_fresh(engine, context, &parts).await;
-            return Ok(Probe::Happened(switched(context, &parts, None)));
+            let size = kept_size(engine, context, &parts).await;
+            return Ok(Probe::Happened(switched(context, &parts, None, size)));
         }
         put_back(engine, context, &parts).await?;
         Ok::<_, Failure>(Probe::DidNotHappen)
@@ -245,14 +250,32 @@ async fn give_up_fresh(engine: &docker::Engine, context: &Context, parts: &Parts
     }
 }
 
-fn switched(context: &Context, parts: &Parts, took: Option<Duration>) -> Done {
+/// Bytes that the old volume takes; `None` when that takes long. The new server serves already.
+async fn kept_size(engine: &docker::Engine, context: &Context, parts: &Parts) -> Option<u64> {
+    let volume = context.facts.get("old_volume").and_then(Value::as_str)?;
+    let tool = tools::Tool {
+        name: "size",
+        arguments: ["du", "-sk", tools::BACKUPS].map(str::to_owned).to_vec(),
+        backups: Some(std::path::Path::new(volume)),
+        beside: &parts.place,
+        server: None,
+    };
+    let counted = context.clock.timeout(COUNTING, tools::run(engine, context, tool)).await;
+    let Some(Ok(output)) = counted else {
+        let _ = tools::end_leftovers(engine, context).await;
+        return None;
+    };
+    output.text.split_whitespace().next()?.parse::<u64>().ok().map(|kilobytes| kilobytes.saturating_mul(1024))
+}
+
+fn switched(context: &Context, parts: &Parts, took: Option<Duration>, size: Option<u64>) -> Done {
     let text = |name: &str| context.facts.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let old = text("old_volume");
     let Parts { place, aside, volume, .. } = parts;
     let compose = format!("compose's file still names the volume {old}: name {volume} there before it is used again");
     Done::new(format!("{place} runs on the fresh volume {volume} now; the old volume {old} is kept"))
         .with("kept", old.clone())
-        .with("kept_size", Value::Null)
+        .with("kept_size", json!(size))
         .with("drop_hint", format!("docker rm {aside} && docker volume rm {old}"))
         .with("interrupted_ms", json!(took.map(|took| u64::try_from(took.as_millis()).unwrap_or(u64::MAX))))
         .with_log([compose])

@@ -37,7 +37,7 @@ pub struct Tool<'a> {
     /// Goes into the container's name.
     pub name: &'a str,
     pub arguments: Vec<String>,
-    /// The folder of backups, when it needs them.
+    /// The folder of backups, or a volume, that it reads.
     pub backups: Option<&'a Path>,
     /// The container whose image and network are used.
     pub beside: &'a str,

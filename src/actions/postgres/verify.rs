@@ -5,11 +5,13 @@
 //! refuses: it is a figure for the approver.
 
 use serde_json::json;
-use sqlx::Connection;
 
 use super::{
-    backup::{self, BackupInfo, Format},
-    connect, data,
+    backup::{self, BackupInfo},
+    connect,
+    look::Format,
+    loss,
+    manifest::shown,
     scan::{self, Scan},
     tools,
 };
@@ -22,6 +24,10 @@ use crate::{
 pub const NEWEST: &str = "newest-verified";
 /// A file that changed within this many seconds is taken to be written still, unless its manifest fits.
 const SETTLED: i64 = 2;
+/// Warnings that a card shows.
+const WARNED: usize = 3;
+/// Ends the first line of the tool's output: what comes before it was cut off otherwise.
+const BEGIN: &str = "drbot-listing";
 
 /// `postgres.verify`.
 ///
@@ -34,25 +40,29 @@ pub async fn perform(engine: &docker::Engine, context: &Context, name: &str, dat
         newest(engine, context, &all, &mut passed_over).await?
     } else {
         let chosen = named(&all, name)?;
-        refuse_damaged(chosen)?;
-        let scan = prove(engine, context, chosen).await?;
-        (chosen, scan)
+        let proved = match refuse_damaged(chosen) {
+            Ok(()) => prove(engine, context, chosen).await,
+            Err(failure) => Err(failure),
+        };
+        (chosen, proved.map_err(|failure| with_advice(failure, &all, chosen))?)
     };
     let manifest = chosen.manifest.as_ref();
-    let (loss_seconds, loss_rows) = loss(context, chosen, database).await;
-    let integrity = if manifest.is_some() { "verified" } else { "unknown" };
+    let loss = loss::expected(context, chosen, database).await?;
+    let integrity = if manifest.is_some() && !chosen.is_doubted { "verified" } else { "unknown" };
     let mut warnings = chosen.flags.clone();
-    if manifest.is_none() {
+    if manifest.is_none() && scan.tells_tables() {
         let critical = &connect::target(context)?.critical_tables;
-        let missing = critical.iter().filter(|table| !scan.tables.contains_key(*table));
+        let missing = critical.iter().filter(|table| !scan.made.contains(*table));
         warnings.extend(missing.map(|table| format!("the table {table} is missing in it")));
     }
     warnings.extend(passed_over);
     // Counted in the file itself where its maker says nothing.
     let counted = (!scan.tables.is_empty() && scan.tables.values().all(|rows| *rows >= 0)).then_some(&scan.tables);
     let tables = manifest.map(|manifest| &manifest.tables).or(counted);
+    let rows = tables.map(|tables| tables.values().fold(0_i64, |sum, rows| sum.saturating_add(*rows)));
     let summary = match integrity {
         "verified" => format!("{}: whole, checksum right, {} old", chosen.file, backup::length(chosen.age)),
+        _ if manifest.is_some() => format!("{}: readable, but its manifest is not to be believed", chosen.file),
         _ => format!("{}: readable, but its integrity is unknown (no manifest)", chosen.file),
     };
     let path = chosen.path.display().to_string();
@@ -66,10 +76,14 @@ pub async fn perform(engine: &docker::Engine, context: &Context, name: &str, dat
         .with("age", chosen.age)
         .with("integrity", integrity)
         .with("tables", json!(tables))
-        .with("rows", json!(tables.map(|tables| tables.values().sum::<i64>())))
-        .with("newest", json!(manifest.and_then(backup::Manifest::newest_at)))
-        .with("loss_seconds", json!(loss_seconds))
-        .with("loss_rows", json!(loss_rows))
+        .with("rows", json!(rows))
+        .with("newest", json!(loss.newest))
+        .with("loss_seconds", json!(loss.seconds()))
+        .with("loss_rows", json!(loss.rows))
+        .with("loss_at_most", json!(loss.at_most()))
+        .with("loss_is_least", loss.is_least)
+        .with("loss_how", loss.how)
+        .with("caution", caution(&warnings))
         .with("warnings", warnings.clone())
         .with_log(warnings.into_iter().map(|warning| format!("warning: {warning}"))))
 }
@@ -88,13 +102,35 @@ pub fn named<'a>(all: &'a [BackupInfo], name: &str) -> Result<&'a BackupInfo, Fa
     })
 }
 
+/// What is wrong with a backup, as far as the list knows it.
 fn refuse_damaged(backup: &BackupInfo) -> Result<(), Failure> {
-    let other = backup.flags.iter().any(|flag| flag.starts_with("it is of the database"));
-    match backup.integrity {
-        "damaged" => Err(Failure::refused(format!("{} is damaged: {}", backup.file, backup.flags.join("; ")))),
-        _ if other => Err(Failure::refused(format!("{} cannot be used: {}", backup.file, backup.flags.join("; ")))),
-        _ => Ok(()),
+    let what = match backup.integrity {
+        "damaged" => "is damaged",
+        _ if backup.is_foreign => "cannot be used",
+        _ => return Ok(()),
+    };
+    Err(Failure::refused(format!("{} {what}: {}", shown(&backup.file), backup.flags.join("; "))))
+}
+
+/// A refusal, with what to do instead.
+fn with_advice(failure: Failure, all: &[BackupInfo], refused: &BackupInfo) -> Failure {
+    let Failure::Refused { message } = failure else { return failure };
+    let other = all.iter().find(|backup| backup.may_be_default() && backup.file != refused.file);
+    Failure::refused(match other {
+        Some(other) => {
+            format!("{message}. Choose another backup: the newest with nothing against it is {}", other.file)
+        }
+        None => format!("{message}. There is no other backup with nothing against it"),
+    })
+}
+
+/// The warnings for the card: the first few, short.
+fn caution(warnings: &[String]) -> String {
+    let mut text = warnings.iter().take(WARNED).map(String::as_str).collect::<Vec<_>>().join("; ");
+    if warnings.len() > WARNED {
+        text = format!("{text}; and {} more", warnings.len() - WARNED);
     }
+    text
 }
 
 /// The newest that may be the default and passes every check.
@@ -134,97 +170,92 @@ async fn prove(engine: &docker::Engine, context: &Context, backup: &BackupInfo) 
     if backup::identity(&settled) != backup.identity {
         return Err(refused("it is being written right now: it changed while it was read".to_owned()));
     }
-    match &backup.manifest {
-        Some(manifest) if !manifest.sha256.eq_ignore_ascii_case(&scan.sha256) => {
+    if backup.manifest.is_none() {
+        let modified = Timestamp::from_timestamp(backup.identity.modified_ns / 1_000_000_000, 0);
+        let age = modified.map_or(i64::MAX, |modified| (context.clock.now() - modified).num_seconds());
+        if age < SETTLED {
             return Err(refused(
-                "its checksum is not the one that its manifest names: its content has changed".to_owned(),
+                "it was written a moment ago, and may be written still; try again in a few seconds".to_owned(),
             ));
         }
-        Some(_) => {}
-        None => {
-            let modified = Timestamp::from_timestamp(backup.identity.modified_ns / 1_000_000_000, 0);
-            let age = modified.map_or(i64::MAX, |modified| (context.clock.now() - modified).num_seconds());
-            if age < SETTLED {
-                return Err(refused(
-                    "it was written a moment ago, and may be written still; try again in a few seconds".to_owned(),
-                ));
-            }
-        }
     }
-    if let Some((command, line)) = &scan.command {
-        return Err(refused(format!(
-            "line {line} has the command {command}, which leads out of the database that it is restored into: it \
-             could write into the live one. Make the dump without -C (and not with pg_dumpall)"
-        )));
+    if let Some(problem) = scan.problem {
+        return Err(refused(problem));
     }
-    if backup.format == Some(Format::Custom) && !scan.readable {
-        pg_restore(engine, context, backup, &["-f", "/dev/null"]).await?;
-        if backup.manifest.is_none() {
-            let listed = pg_restore(engine, context, backup, &["-l"]).await?;
-            scan.tables = listed.lines().filter_map(table_of_listing).map(|table| (table, -1)).collect();
-        }
-        scan.readable = true;
+    let contradicted = |scan: &Scan| backup.manifest.as_ref()?.contradicted_by(scan, backup.format);
+    if let Some(problem) = contradicted(&scan) {
+        return Err(refused(problem));
+    }
+    if backup.format == Some(Format::Custom) && !scan.proved {
+        read_custom(engine, context, backup, &mut scan).await?;
         scan::remember(backup, &scan);
+        if let Some(problem) = scan.problem.take().or_else(|| contradicted(&scan)) {
+            return Err(refused(problem));
+        }
+    }
+    let critical = &connect::target(context)?.critical_tables;
+    if scan.tells_tables() && !critical.is_empty() && !critical.iter().any(|table| scan.made.contains(table)) {
+        return Err(refused(format!(
+            "it has none of the tables that are critical here ({}): it is of another database",
+            critical.join(", ")
+        )));
     }
     Ok(scan)
 }
 
-/// Reads a custom dump with the tool that would restore it.
-async fn pg_restore(
+/// Reads all of a custom dump with the tool that would restore it, and what it makes.
+async fn read_custom(
     engine: &docker::Engine,
     context: &Context,
     backup: &BackupInfo,
-    how: &[&str],
-) -> Result<String, Failure> {
+    scan: &mut Scan,
+) -> Result<(), Failure> {
     let target = connect::target(context)?;
-    let mut arguments = vec!["pg_restore".to_owned()];
-    arguments.extend(how.iter().map(|part| (*part).to_owned()));
-    arguments.push(format!("{}/{}", tools::BACKUPS, backup.file));
+    // One container for both. The name is a parameter of the shell's, never part of its program.
+    let program = format!(
+        "echo {BEGIN}; pg_restore -l \"$1\" | grep -E ' (TABLE|EXTENSION) ' ; exec pg_restore -f /dev/null \"$1\""
+    );
+    let file = format!("{}/{}", tools::BACKUPS, backup.file);
     let tool = tools::Tool {
         name: "verify",
-        arguments,
+        arguments: ["sh", "-c", &program, "sh", &file].map(str::to_owned).to_vec(),
         backups: Some(&target.backups),
         beside: &target.container,
         server: None,
     };
     let output = tools::run(engine, context, tool).await?;
-    if output.code == 0 {
-        return Ok(output.text);
-    }
-    Err(Failure::refused(format!("{}: pg_restore cannot read it to its end: {}", backup.file, output.tail())))
-}
-
-/// `3421; 0 16394 TABLE DATA public trades trading_bot` → `public.trades`.
-fn table_of_listing(line: &str) -> Option<String> {
-    let mut words = line.split(" TABLE DATA ").nth(1)?.split(' ');
-    Some(format!("{}.{}", words.next()?, words.next()?))
-}
-
-/// What restoring it would lose, against the live database where that can be read, else against the last sample.
-async fn loss(context: &Context, backup: &BackupInfo, database: &str) -> (Option<i64>, Option<i64>) {
-    let Some(newest) = backup.manifest.as_ref().and_then(backup::Manifest::newest_at) else { return (None, None) };
-    let from_live = async {
-        let mut connection = connect::open(&connect::live(context)?, database, context).await?;
-        let last = data::newest(&mut connection, context).await?;
-        let rows = data::newer(&mut connection, context, newest).await?;
-        let _ = connection.close().await;
-        Ok::<_, Failure>((last, rows))
-    };
-    let sample = (backup.loss_seconds, backup.loss_rows);
-    match from_live.await {
-        Ok((Some(last), rows)) => {
-            let seconds = (last - newest).num_seconds().max(0);
-            // A sample that was taken before the damage may know of newer records than are left.
-            (
-                Some(seconds.max(sample_seconds(context, newest).unwrap_or(0))),
-                Some(rows.max(backup.loss_rows.unwrap_or(0))),
-            )
+    match output.code {
+        0 => {}
+        // 126 and above: the shell could not run it, or it was killed. That tells nothing of the backup.
+        code if code > 125 => {
+            return Err(Failure::failed(format!("{} could not be read: pg_restore ended with {code}", backup.file)));
         }
-        Ok((None, _)) | Err(_) if context.sample.is_some() => sample,
-        _ => (None, None),
+        _ if output.text.contains("unsupported version") => {
+            scan.problem = Some(format!(
+                "it was made by a newer pg_dump than the database's own pg_restore can read ({}); restore it by hand with \
+                 newer tools",
+                output.tail()
+            ));
+            return Ok(());
+        }
+        _ => {
+            scan.problem = Some(format!("pg_restore cannot read it to its end: {}", output.tail()));
+            return Ok(());
+        }
     }
+    if output.text.starts_with(BEGIN) {
+        scan.made = output.text.lines().filter_map(|line| of_listing(line, " TABLE ")).collect();
+        scan.has_extensions = output.text.lines().any(|line| line.contains(" EXTENSION "));
+    }
+    scan.proved = true;
+    Ok(())
 }
 
-fn sample_seconds(context: &Context, newest: Timestamp) -> Option<i64> {
-    Some((context.sample.as_ref()?.newest? - newest).num_seconds().max(0))
+/// `215; 1259 16394 TABLE public trades trading_bot` → `public.trades`.
+fn of_listing(line: &str, kind: &str) -> Option<String> {
+    let (_, rest) = line.split_once(kind)?;
+    let mut words = rest.split(' ');
+    let (schema, name) = (words.next()?, words.next()?);
+    // `TABLE DATA public …`, `TABLE ATTACH public …`: another kind.
+    (schema != "DATA" && schema != "ATTACH").then(|| format!("{schema}.{name}"))
 }

@@ -169,34 +169,72 @@ fn settings_are_checked_and_their_paths_resolved() {
     assert!(!problems.contains("hunter2"));
     insta::assert_snapshot!(problems, @r#"
     drbot.toml:29:1: unknown key `rot`
-        did you mean `rto`? allowed: name, priority, rpo, rto
-    drbot.toml:80:13: invalid value: string "many", expected a port, 1 to 65535
+        did you mean `rto`? allowed: name, priority, responsible, rpo, rto
+    drbot.toml:112:13: invalid value: string "many", expected a port, 1 to 65535
     "#);
     std::fs::write(&path, text.replace("rot = ", "rto = ").replace("\"many\"", "5432")).unwrap();
     insta::assert_snapshot!(shown(&load().unwrap_err()), @r#"
-    drbot.toml:60:7: the URL ends with a slash
+    drbot.toml:92:7: the URL ends with a slash
         leave it out: commands write {{ target.api }}/health
-    drbot.toml:77:13: this is not the name of a secret
+    drbot.toml:109:13: this is not the name of a secret
         the name of a variable of .env, like "DB_PASSWORD"; never the password itself
     "#);
+}
+
+#[test]
+fn a_ladder_that_calls_nobody_or_goes_down_is_a_mistake() {
+    let folder = folder(&[("halt.toml", HALT)]);
+    let path = folder.path().join(SETTINGS_FILE);
+    let text = std::fs::read_to_string(&path).unwrap();
+    let text = text
+        .replace("at   = 75", "at   = 40")
+        .replace("at   = 100", "at   = 101")
+        .replace("page = [\"responsible\"]", "page = []")
+        .replace("numbers = [\"lead\"]", "numbers = [\"lead\", \"boss\"]");
+    std::fs::write(&path, &text).unwrap();
+    let problems = Configuration::load_with(folder.path(), |_| None).unwrap_err();
+    insta::assert_snapshot!(shown(&problems), @r#"
+    drbot.toml:69:8: this rung calls nobody
+        contact roles, "responsible" or "everyone"
+    drbot.toml:72:8: rungs go upwards
+        the next rung has a higher percentage than the one before
+    drbot.toml:80:8: this is no share of the RTO
+        percent: 1 to 100
+    drbot.toml:87:20: there is no role `boss`
+        [roles] has dba, lead, operator
+    "#);
+}
+
+#[test]
+fn no_file_takes_the_name_of_a_command_of_drbots_own() {
+    let folder = folder(&[("contacts.toml", HALT)]);
+    let problems = Configuration::load_with(folder.path(), |_| None).unwrap_err();
+    insta::assert_snapshot!(shown(&problems), @"
+    commands/contacts.toml: /contacts is a command of drbot's own
+        give the file another name
+    ");
 }
 
 #[test]
 fn the_approver_reads_what_it_costs() {
     let command = shipped().unwrap().commands.remove("restore-db").unwrap();
     let cost = command.approval.unwrap().cost.unwrap();
-    let with =
-        |seconds: serde_json::Value, rows: serde_json::Value| {
-            crate::runbook::template::render_text(&cost, &serde_json::json!({
-            "scenario": { "rpo": 600 },
-            "steps": { "verify": {
-                "loss_seconds": seconds, "loss_rows": rows, "backup": "b.dump", "age": 470, "integrity": "verified",
-            }},
-        }))
-        .unwrap()
-        };
-    insta::assert_snapshot!(with(460.into(), 4600.into()), @"About 7 min 40 s of data will be lost, within the objective of 10 min (4,600 rows). The backup b.dump is 7 min 50 s old, its integrity is verified. The damaged database is kept.");
-    insta::assert_snapshot!(with(serde_json::Value::Null, serde_json::Value::Null), @"How much will be lost is unknown. The backup b.dump is 7 min 50 s old, its integrity is verified. The damaged database is kept.");
+    let with = |loss: serde_json::Value, caution: &str| {
+        let mut verify = serde_json::json!({
+            "backup": "b.dump", "age": 470, "integrity": "verified", "caution": caution,
+        });
+        verify.as_object_mut().unwrap().extend(loss.as_object().unwrap().clone());
+        let scope = serde_json::json!({ "scenario": { "rpo": 600 }, "steps": { "verify": verify } });
+        crate::runbook::template::render_text(&cost, &scope).unwrap()
+    };
+    let loss = |seconds: Option<i64>, rows: Option<i64>, is_least: bool, most: i64| {
+        serde_json::json!({ "loss_seconds": seconds, "loss_rows": rows, "loss_is_least": is_least, "loss_at_most": most,
+            "loss_how": "its newest records may be gone" })
+    };
+    insta::assert_snapshot!(with(loss(Some(460), Some(4600), false, 900), ""), @"");
+    insta::assert_snapshot!(with(loss(Some(460), Some(4600), true, 900), ""), @"");
+    insta::assert_snapshot!(with(loss(None, None, false, 500), ""), @"");
+    insta::assert_snapshot!(with(loss(Some(700), None, true, 900), "public.trades is missing in it"), @"");
 }
 
 #[test]

@@ -3,9 +3,14 @@
 //! The reader is tired and it is 03:00: calm, short, exact, and always what to do. What comes from outside (targets,
 //! options, people) goes through [`super::outside`] before it is shown: it may be hostile.
 
+mod escalation;
+
 use std::time::Duration;
 
 use serde_json::{Map, Value};
+
+use escalation::{called, rung};
+pub use escalation::{called_so_far, contacts, page};
 
 use super::{
     outside::{clean, code, cut, inline_code, plain, readable, seen},
@@ -17,7 +22,7 @@ use crate::{
     run::{
         event::{ApprovalAsked, Choice, Entry, Event, FailureKind, SkipReason},
         outcome::Outcome,
-        state::{State, Status, StepState, Undo},
+        state::{ApprovalState, State, Status, StepState, Undo},
     },
     runbook::{
         action::{Action, Postgres},
@@ -155,6 +160,26 @@ pub fn store_failed() -> String {
     "My own store cannot be written, so nothing is done: every step must be on record first. See the log on the host; the \
      usual cause is a full disk."
         .to_owned()
+}
+
+/// For everybody to read, because the one it is for cannot be reached otherwise.
+pub fn answered_in_channel(name: &str, text: &str) -> String {
+    cut(&format!("For {}, whom Discord does not let me answer privately: {text}", plain(name)), 2000)
+}
+
+pub fn unreadable() -> String {
+    "I could not read what Discord sent me, so nothing was done. Try again; when that does not help, look at drbot's log on \
+     the host: it probably needs an update."
+        .to_owned()
+}
+
+/// The way to a log that is not this message's own thread.
+pub fn log_is_in(thread: u64) -> String {
+    format!("Its log goes on in <#{thread}>.")
+}
+
+pub fn press_again() -> String {
+    "Nothing has happened yet: the form could not be opened. Press the button again.".to_owned()
 }
 
 // ---- answers to a click ------------------------------------------------------------------------------------------------
@@ -415,6 +440,14 @@ fn event_line(entry: &Entry, state: &State) -> Option<String> {
         Event::UndoFailed { step, message, .. } => {
             format!("❌ {} could not be taken back: {}", name(step), plain(message))
         }
+        Event::Paged(paged) => format!(
+            "📟 {}: {}",
+            rung(paged, entry.at),
+            match called(paged).as_str() {
+                "" => "nobody can be called in Discord".to_owned(),
+                names => format!("{names} called"),
+            }
+        ),
         Event::Recovered => "🟢 recovery is verified".to_owned(),
         Event::Finished { outcome, message } if message.is_empty() => format!("🏁 {outcome}"),
         Event::Finished { outcome, message } => format!("🏁 {outcome}: {}", plain(message)),
@@ -569,16 +602,20 @@ fn writes_allowed(state: &State) -> bool {
 }
 
 fn loss(state: &State) -> Option<String> {
-    let (seconds, rows, how) = view::loss(state)?;
-    let time = seconds.map(|seconds| duration(Duration::from_secs_f64(seconds.clamp(0.0, 1e9))));
-    let rows = rows.map(|rows| format!("{} rows", count(rows)));
-    Some(match (time, rows) {
-        (Some(time), Some(rows)) => format!("Data lost: {time} ({rows})."),
-        (Some(one), None) | (None, Some(one)) => format!("Data lost: {one}."),
-        (None, None) => {
-            format!("Data lost: unknown{}.", how.map(|how| format!(" ({})", plain(&how))).unwrap_or_default())
-        }
-    })
+    let loss = view::loss(state)?;
+    let time = |name: &str| Some(duration(Duration::from_secs_f64(loss.get(name)?.as_f64()?.clamp(0.0, 1e9))));
+    let rows = loss.get("rows").and_then(Value::as_i64).map(|rows| format!("{} rows", count(rows)));
+    let how = loss.get("how").and_then(Value::as_str).map(|how| format!(" ({})", plain(how))).unwrap_or_default();
+    let is_least = loss.get("is_least").and_then(Value::as_bool).unwrap_or(false);
+    let known = match (time("seconds"), rows) {
+        (Some(time), Some(rows)) => format!("{time} ({rows})"),
+        (Some(one), None) | (None, Some(one)) => one,
+        (None, None) => format!("unknown{how}"),
+    };
+    let (least, how) = if is_least { ("at least ", how) } else { ("", String::new()) };
+    let bounded = is_least || known.starts_with("unknown");
+    let most = time("at_most").filter(|_| bounded).map(|most| format!(", at most {most}")).unwrap_or_default();
+    Some(format!("Data lost: {least}{known}{most}{how}."))
 }
 
 fn kept(swap: &Map<String, Value>) -> Vec<String> {
@@ -637,7 +674,7 @@ pub fn report(state: &State) -> Vec<(String, String)> {
     lines.push(("Outcome".to_owned(), finished.outcome.to_string()));
     let verified = state.recovered_at.map(|at| duration(elapsed(state.created_at, at)));
     lines.push(("Command to verified recovery".to_owned(), verified.unwrap_or_else(|| "not recovered".to_owned())));
-    if let crate::run::state::ApprovalState::Given { asked_at, given_at, .. } = &state.approval {
+    if let ApprovalState::Given { asked_at, given_at, .. } = &state.approval {
         lines.push(("Of that, until approved".to_owned(), duration(elapsed(*asked_at, *given_at))));
     }
     if let Some(scenario) = &state.created.scenario {
