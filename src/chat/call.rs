@@ -65,13 +65,16 @@ pub(super) fn jittered(pause: Duration) -> Duration {
 /// `None` when it may go through later by itself.
 fn refused(trouble: &Trouble) -> Option<Refused> {
     let Trouble::Refused { status, code, .. } = trouble else { return None };
+    if trouble.passes() {
+        return None;
+    }
     match (*status, *code) {
         (_, 10_008 | 10_003) => Some(Refused::Gone),
         (_, 30_046) => Some(Refused::TooOld),
         (_, 160_004) => Some(Refused::ThreadExists),
         // 50001 and 50013 come with 403; 10004: not in the server any more; 50083: a thread that is locked.
         (401 | 403, _) | (_, 10_004 | 50_083) => Some(Refused::Forbidden),
-        _ => (!trouble.passes()).then_some(Refused::Rejected),
+        _ => Some(Refused::Rejected),
     }
 }
 

@@ -90,7 +90,7 @@ impl Connection {
     }
 
     /// Asks for one member, the bot itself: an answer shows that both directions are alive.
-    pub(super) fn probe(&self, nonce: &str) {
+    pub(super) fn ask_for_life(&self, nonce: &str) {
         if let Some((messenger, bot)) = &self.asking {
             let filter = ChunkGuildFilter::UserIds(vec![*bot]);
             messenger.chunk_guild(GuildId::new(self.guild), None, false, filter, Some(nonce.to_owned()));

@@ -25,7 +25,7 @@ pub(super) async fn command(desk: &Desk, command: CommandInteraction) {
     let by = request.caller.person.name.clone();
     let slip = slip(&command, &request.caller);
     // Late or lost, what was asked for is done all the same, and at once: /halt waits for nobody.
-    let (_, submitted) = tokio::join!(slip.acknowledge(desk), engine.submit(request));
+    let ((), submitted) = tokio::join!(slip.acknowledge(desk), engine.submit(request));
     let (text, is_refusal) = match submitted {
         Ok(Submitted::Started(run)) => (words::started(&command.data.name, &run.short()), false),
         // Delivered twice: the first one is answered.

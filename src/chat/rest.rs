@@ -24,6 +24,8 @@ use crate::clock::Clock;
 
 pub(super) const USER_AGENT: &str = concat!("DiscordBot (drbot, ", env!("CARGO_PKG_VERSION"), ")");
 const DISCORD: &str = "https://discord.com";
+/// In the place of Discord's words where there are none.
+const NO_JSON: &str = "(no JSON)";
 
 pub(super) struct Rest {
     client: reqwest::Client,
@@ -115,11 +117,13 @@ impl Call {
 }
 
 impl Trouble {
-    /// It may go through later by itself: no answer, 429, 5xx.
+    /// It may go through later by itself: no answer, 429, 5xx, and what was not said by Discord but by something before
+    /// it (unless that finds it too large).
     pub(super) fn passes(&self) -> bool {
         match self {
             Self::NoAnswer(_) => true,
             Self::Refused { code: 30_046, .. } => false,
+            Self::Refused { status, message, .. } if message == NO_JSON => *status != 413,
             Self::Refused { status, .. } => matches!(status, 408 | 429 | 500..=599),
         }
     }
@@ -207,8 +211,7 @@ impl Rest {
             let all = body["global"] == true || headers.contains_key("x-ratelimit-global");
             self.gates().shut(&call.bucket, all, wait, now);
         }
-        let message =
-            body["message"].as_str().map_or_else(|| "(no JSON)".to_owned(), |text| cut(text, &body["errors"]));
+        let message = body["message"].as_str().map_or_else(|| NO_JSON.to_owned(), |text| cut(text, &body["errors"]));
         Err(Trouble::Refused { status, code, message, retry_after })
     }
 
@@ -223,6 +226,9 @@ pub(super) fn client() -> reqwest::Result<reqwest::Client> {
         .user_agent(USER_AGENT)
         .connect_timeout(Duration::from_secs(3))
         .timeout(Duration::from_secs(15))
+        // A kept connection that has died would cost an acknowledgement its three seconds.
+        .pool_idle_timeout(Duration::from_secs(20))
+        .tcp_keepalive(Duration::from_secs(10))
         .build()
 }
 

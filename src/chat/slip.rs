@@ -54,15 +54,11 @@ impl Slip {
         })
     }
 
-    /// "Thinking", for the one who asked; false when it was not taken.
-    pub(super) async fn acknowledge(&self, desk: &Desk) -> bool {
+    /// "Thinking", for the one who asked.
+    pub(super) async fn acknowledge(&self, desk: &Desk) {
         let wait = json!({"type": DEFERRED, "data": {"flags": EPHEMERAL}});
-        match self.call_back(desk, wait).await {
-            Ok(()) => true,
-            Err(trouble) => {
-                tracing::warn!(interaction = self.id, error = %trouble, "an interaction could not be acknowledged");
-                false
-            }
+        if let Err(trouble) = self.call_back(desk, wait).await {
+            tracing::warn!(interaction = self.id, error = %trouble, "an interaction could not be acknowledged");
         }
     }
 

@@ -25,9 +25,8 @@ use crate::clock::Clock;
 
 /// Sessions of the day that are kept for a person who has to look after it.
 const RESERVE: u64 = 50;
-/// New sessions on one client, within [`FLAPPING_WITHIN`], after which it is thrown away: it would go on by itself.
-const FLAPPING: usize = 20;
-const FLAPPING_WITHIN: Duration = Duration::from_secs(600);
+/// New sessions on one client after which it is replaced: by itself it would begin them without counting.
+const SESSIONS: u32 = 20;
 /// A connection that held for so long begins with short pauses again.
 const HELD: Duration = Duration::from_secs(300);
 /// Unanswered probes after which a connection is dead.
@@ -153,7 +152,7 @@ impl Supervisor {
         let times = self.settings.timing.clone();
         let clock = self.clock().clone();
         let begun = clock.monotonic();
-        let mut sessions: Vec<Instant> = Vec::new();
+        let mut sessions = 0;
         let mut probes = 0_u64;
         let mut unanswered = 0;
         let mut asked: Option<String> = None;
@@ -173,14 +172,13 @@ impl Supervisor {
             match signal {
                 Some(Signal::Ready(..)) => {
                     metrics::connected("identify");
-                    if !sessions.is_empty() {
+                    if sessions > 0 {
                         metrics::disconnected("session lost");
                         tracing::warn!("this is a new session: what people did in between was not heard");
                     }
-                    sessions.retain(|at| now - *at < FLAPPING_WITHIN);
-                    sessions.push(now);
-                    if sessions.len() > FLAPPING {
-                        return dead("flapping", format!("{FLAPPING} new sessions in {FLAPPING_WITHIN:?}"));
+                    sessions += 1;
+                    if sessions > SESSIONS {
+                        return dead("sessions", format!("{SESSIONS} sessions were lost on one client"));
                     }
                     self.alive(now);
                     (asked, unanswered, due) = (None, 0, now + times.probe_every);
@@ -205,7 +203,7 @@ impl Supervisor {
                     metrics::disconnected("ended");
                     return dead("ended", why);
                 }
-                None if sessions.is_empty() => {
+                None if sessions == 0 => {
                     metrics::disconnected("not ready");
                     return dead("not ready", format!("no session within {:?}", times.connect_within));
                 }
@@ -222,7 +220,7 @@ impl Supervisor {
                     }
                     probes += 1;
                     let nonce = format!("probe-{probes}");
-                    connection.probe(&nonce);
+                    connection.ask_for_life(&nonce);
                     (asked, due) = (Some(nonce), now + times.probe_answer);
                 }
             }

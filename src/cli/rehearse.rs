@@ -51,7 +51,7 @@ pub(super) async fn run(common: &Common, arguments: Arguments, secrets: Secrets,
     let local = Rehearsal::start(settings).await?;
     let url = local.api_url();
     if arguments.without_bot {
-        println!("A local Discord is at {url}; a bot logs in with the token {}.", world::TOKEN);
+        println!("A local Discord is at {url}, with a page for people; a bot logs in with the token {}.", world::TOKEN);
         let told = told_to_stop().await;
         local.shutdown().await;
         return told.map(|()| ExitCode::SUCCESS);

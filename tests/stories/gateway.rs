@@ -312,3 +312,68 @@ fn frame() -> impl Strategy<Value = Vec<u8>> {
         frame
     })
 }
+
+async fn fault(rehearsal: &Rehearsal, fault: Value) {
+    let url = format!("{}/rehearsal/api/fault", rehearsal.api_url());
+    let answer = reqwest::Client::new().post(url).json(&fault).send().await.unwrap();
+    assert!(answer.status().is_success(), "{fault}: {}", answer.text().await.unwrap());
+}
+
+#[tokio::test]
+async fn live_sessions_are_told_to_reconnect_and_that_they_are_invalid() {
+    let rehearsal = rehearsal().await;
+    let mut wire = Wire::open(&rehearsal, "v=10").await;
+    let session = wire.identifies().await;
+    fault(&rehearsal, json!({"kind": "reconnect"})).await;
+    assert_eq!(wire.hears_text().await["op"], 7);
+    fault(&rehearsal, json!({"kind": "invalidate_session", "resumable": true})).await;
+    let invalid = wire.hears_text().await;
+    assert_eq!((&invalid["op"], &invalid["d"]), (&json!(9), &json!(true)));
+    wire.says(6, json!({"token": world::TOKEN, "session_id": session, "seq": 2})).await;
+    assert_eq!(wire.hears_event("RESUMED").await["op"], 0);
+    fault(&rehearsal, json!({"kind": "invalidate_session"})).await;
+    let invalid = wire.hears_text().await;
+    assert_eq!((&invalid["op"], &invalid["d"]), (&json!(9), &json!(false)));
+    // The same connection may identify anew.
+    wire.says(2, identity(world::TOKEN)).await;
+    assert_ne!(wire.hears_event("READY").await["d"]["session_id"], session);
+    drop(wire);
+    rehearsal.shutdown().await;
+}
+
+#[tokio::test]
+async fn connections_are_closed_with_the_code_that_was_asked_for() {
+    let rehearsal = rehearsal().await;
+    let mut wire = Wire::open(&rehearsal, "v=10").await;
+    wire.identifies().await;
+    fault(&rehearsal, json!({"kind": "close_gateway", "code": 4014, "again": true})).await;
+    assert_eq!(wire.hears().await, Frame::Close(4014));
+    let mut wire = Wire::open(&rehearsal, "v=10").await;
+    wire.hears_text().await;
+    wire.says(2, identity(world::TOKEN)).await;
+    assert_eq!(wire.hears().await, Frame::Close(4014));
+    fault(&rehearsal, json!({"kind": "clear"})).await;
+    Wire::open(&rehearsal, "v=10").await.identifies().await;
+    rehearsal.shutdown().await;
+}
+
+/// The socket stays open, and neither a heartbeat is answered nor an event sent.
+#[tokio::test]
+async fn a_dead_connection_says_nothing_and_stays_open() {
+    let rehearsal = rehearsal().await;
+    let mut wire = Wire::open(&rehearsal, "v=10").await;
+    wire.identifies().await;
+    fault(&rehearsal, json!({"kind": "silence_gateway"})).await;
+    wire.says(1, json!(2)).await;
+    let silence = Duration::from_millis(300);
+    assert!(Clock::system().timeout(silence, wire.read()).await.is_none(), "it neither speaks nor ends");
+    fault(&rehearsal, json!({"kind": "ignore_heartbeats"})).await;
+    let mut living = Wire::open(&rehearsal, "v=10").await;
+    living.identifies().await;
+    living.says(1, json!(2)).await;
+    assert!(Clock::system().timeout(silence, living.read()).await.is_none(), "heartbeats are not acknowledged");
+    living.says(8, json!({"guild_id": world::GUILD.to_string(), "user_ids": ["1"], "limit": 0})).await;
+    living.hears_event("GUILD_MEMBERS_CHUNK").await;
+    drop((wire, living));
+    rehearsal.shutdown().await;
+}

@@ -47,10 +47,13 @@ impl Shower {
         let mut moving = MOVING;
         loop {
             woken.mark_unchanged();
+            // The rows first: an older state would not know what they are about, and they would be passed over.
+            let mut waiting = self.waiting(delivery).await?;
             let Some(snapshot) = self.engine().snapshot(self.run).await? else { return Ok(()) };
             let state = &snapshot.state;
-            let mut waiting = self.store().waiting(self.run).await?;
-            waiting.retain(|row| row.delivery == delivery);
+            if waiting.is_empty() && state.finished.is_some() {
+                waiting = self.waiting(delivery).await?;
+            }
             self.presenter.count_waiting().await;
             match (waiting.is_empty(), self.place().await?) {
                 (true, _) if state.finished.is_some() || self.stop.is_cancelled() => return Ok(()),
@@ -89,6 +92,12 @@ impl Shower {
                 }
             }
         }
+    }
+
+    async fn waiting(&self, delivery: Delivery) -> anyhow::Result<Vec<Waiting>> {
+        let mut waiting = self.store().waiting(self.run).await?;
+        waiting.retain(|row| row.delivery == delivery);
+        Ok(waiting)
     }
 
     /// A message into the channel, for people to look.

@@ -109,7 +109,10 @@ impl Session {
         if kept > self.replay.len() {
             return false;
         }
-        self.send(Out::Drop);
+        // After Invalid Session a client may resume on the connection that it has.
+        if !self.held_by(connection) {
+            self.send(Out::Drop);
+        }
         self.connection = Some((connection, out));
         self.silent = false;
         for (_, frame) in self.replay.iter().filter(|(number, _)| *number > seq) {

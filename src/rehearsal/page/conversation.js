@@ -19,7 +19,9 @@ const scroller = () => byId("scroller");
 const shownHere = () => [...messagesIn(store.channel).values()].filter((each) => !dismissed.has(`${store.person} ${each.id}`));
 
 export function startConversation() {
-  on(["messages", "channel", "person"], () => drawAll());
+  on("channel", () => drawAll());
+  // After a pause of the stream the reader's place is kept, as with every other change.
+  on(["messages", "person"], () => patchAll());
   on("overview", () => store.channel && patchAll());
   on("message", ({ kind, message }) => {
     if (message.channel_id === store.channel) patchAll(kind === "create" ? message : null);

@@ -7,7 +7,8 @@ import { channelName, isDirect, isThread, on, store } from "./store.js";
 
 let place = null;
 
-const kinds = () => store.overview.fault_kinds ?? [];
+/** Clearing them all has a button of its own. */
+const kinds = () => store.overview.fault_kinds.filter((fault) => fault.kind !== "clear");
 export const faultsActive = () => kinds().filter((fault) => fault.active).length;
 
 export function startFaults() {

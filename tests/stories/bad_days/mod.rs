@@ -34,7 +34,7 @@ pub struct Day {
 
 impl Day {
     pub async fn begins() -> Self {
-        Self::begins_with(Settings::strict(Clock::system()), "20").await
+        Self::begins_with(Settings::strict(Clock::system()), "12").await
     }
 
     pub async fn begins_with(settings: Settings, pace: &str) -> Self {
@@ -154,6 +154,13 @@ impl Day {
             let said = async || self.bot.log().contains(word).then_some(());
             until(&format!("{word:?} in the log\n{}", self.bot.log()), said).await;
         }
+    }
+
+    /// A figure's value; 0 while it is not there.
+    pub async fn figure(&self, name: &str) -> f64 {
+        let figures = self.bot.figures().await;
+        let value = figures.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+        value.unwrap_or(0.0)
     }
 
     /// Waits until the figures have each of these lines.

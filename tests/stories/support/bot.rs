@@ -38,7 +38,7 @@ impl Bot {
     /// A bot for a drill: its commands act on nothing but the drill, and bad days are noticed in seconds.
     pub fn for_drill(stage: &Stage, drill: &super::drill::Drill) -> Self {
         let bot = Self::with_variables(stage, Vec::new());
-        bot.with("DRBOT_CONFIG", &drill.folder().display().to_string()).with("DRBOT_CHAT_PACE", "20")
+        bot.with("DRBOT_CONFIG", &drill.folder().display().to_string()).with("DRBOT_CHAT_PACE", "12")
     }
 
     fn with_variables(stage: &Stage, mut variables: Vec<(String, String)>) -> Self {
