@@ -24,6 +24,6 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
         Which::Command => crate::runbook::schema::command(),
         Which::Settings => crate::config::schema::settings(),
     };
-    println!("{}", serde_json::to_string_pretty(&schema)?);
+    print!("{}", crate::runbook::schema::text(&schema));
     Ok(ExitCode::SUCCESS)
 }

@@ -190,4 +190,6 @@ fn resolve_paths(directory: &Path, settings: &mut Settings) {
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod newcomer;
+#[cfg(test)]
 mod tests;

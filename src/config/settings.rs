@@ -41,7 +41,7 @@ pub struct Settings {
 pub struct Web {
     /// Address and port, like `127.0.0.1:9464`. What is shown there is for nobody outside: keep it on loopback, or
     /// behind a proxy.
-    #[schemars(with = "String")]
+    #[schemars(with = "String", regex(pattern = r"^(\[[0-9a-fA-F:.]+\]|[0-9.]+):[0-9]+$"), example = &"127.0.0.1:9464")]
     pub listen: SocketAddr,
 }
 

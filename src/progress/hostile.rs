@@ -402,7 +402,7 @@ fn a_megabyte_is_no_trouble() {
     for letter in ["@everyone ", "`", "\n", "\u{202e}"] {
         let text = letter.repeat((1 << 20) / letter.len());
         let begin = crate::clock::Clock::system().monotonic();
-        let (state, live) = run_of(&[text.clone()], &[3, 4, 5, 1]);
+        let (state, live) = run_of(std::slice::from_ref(&text), &[3, 4, 5, 1]);
         good_card(&card::of(&view::of(&state, at(60), live.as_ref()))).unwrap();
         for event in events(&text, vec![text.clone()]) {
             let entry = Entry { run: state.id, seq: 1, at: at(3), event };

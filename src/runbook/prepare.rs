@@ -143,11 +143,12 @@ fn correct_keys(document: &mut Document<'_>, place: &Place, allowed: &[&str], pr
         table.keys().map(|key| key.get_ref().to_string()).filter(|key| !allowed.contains(&key.as_str())).collect();
     let mut taken_out = false;
     for key in unknown {
-        problems.push(
-            document
-                .problem_at_key(&place.key(&key), format!("unknown key `{key}`"))
-                .with_help(suggest::help(&key, allowed.iter().copied())),
-        );
+        problems.push(document.problem_at_key(&place.key(&key), format!("unknown key `{key}`")).with_help(
+            match COMMAND_KEYS.contains(&key.as_str()) {
+                true => format!("`{key}` is of the whole command: write it above the first [[steps]]"),
+                false => suggest::help(&key, allowed.iter().copied()),
+            },
+        ));
         let Some(table) = document.table_mut(place) else { continue };
         let Some((written, value)) = table.remove_entry(key.as_str()) else { continue };
         match suggest::nearest(&key, allowed.iter().copied()) {

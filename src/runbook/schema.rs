@@ -4,10 +4,12 @@
 //! is by hand here is only the difference between a file and its types (an action stands beside its step's other keys).
 //! Draft 7, because that is what editors for TOML know.
 
+use std::collections::BTreeSet;
+
 use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
-use super::definition::Command;
+use super::{definition::Command, plan};
 
 /// The schema of a file in `commands/`.
 pub fn command() -> Value {
@@ -28,11 +30,17 @@ pub fn root<T: JsonSchema>(title: &str) -> Value {
     schema
 }
 
+/// A schema as its file holds it: with sorted keys, whatever order they were made in, so that files can be compared.
+pub fn text(schema: &Value) -> String {
+    format!("{:#}\n", plan::sorted(schema))
+}
+
 /// Puts the key of each action beside the others, exactly one of them.
 fn with_action(schema: &mut Value, actions: &Value) {
     let Some(fields) = schema.as_object_mut() else { return };
     let Some(actions) = actions["properties"].as_object() else { return };
-    let one_of: Vec<Value> = actions.keys().map(|key| json!({ "required": [key] })).collect();
+    let keys: BTreeSet<&String> = actions.keys().collect();
+    let one_of: Vec<Value> = keys.into_iter().map(|key| json!({ "required": [key] })).collect();
     fields.insert("oneOf".to_owned(), one_of.into());
     let properties = fields.entry("properties").or_insert_with(|| json!({}));
     if let Some(properties) = properties.as_object_mut() {

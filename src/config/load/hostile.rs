@@ -169,7 +169,7 @@ const MISTAKES: [(&str, &str); 10] = [
     ("when = 'steps.nowhere.ok'", "there is no `nowhere`"),
     ("expect = 'status =='", "does not parse"),
     ("outputs = { nothing = 'integer' }", "has no result `nothing`"),
-    ("point_of_no_return = 'yes'", "expected a boolean"),
+    ("point_of_no_return = 'yes'", "expected true or false"),
     ("says = 'nothing'", "there is no `nothing`"),
 ];
 

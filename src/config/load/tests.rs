@@ -32,7 +32,7 @@ fn folder(commands: &[(&str, &str)]) -> tempfile::TempDir {
     folder
 }
 
-fn problems(commands: &[(&str, &str)]) -> String {
+pub(super) fn problems(commands: &[(&str, &str)]) -> String {
     match Configuration::load_with(folder(commands).path(), |_| None) {
         Ok(_) => String::new(),
         Err(problems) => shown(&problems),
@@ -98,7 +98,8 @@ call = "hlat"
     "#);
 }
 
-const HALT: &str = "summary = 'x'\nrisk = 'safe'\nroles = ['lead']\n[[steps]]\nid = 'a'\nname = 'A'\nhost = {}\n";
+pub(super) const HALT: &str =
+    "summary = 'x'\nrisk = 'safe'\nroles = ['lead']\n[[steps]]\nid = 'a'\nname = 'A'\nhost = {}\n";
 
 #[test]
 fn commands_are_checked_against_each_other() {

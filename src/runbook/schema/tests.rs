@@ -109,8 +109,7 @@ fn what_is_moved_in_a_file_is_all_that_differs_from_the_types() {
 #[test]
 fn the_committed_schema_is_the_one_of_these_types() {
     let committed = std::fs::read_to_string(root_folder().join("docs/schema/command.schema.json")).unwrap();
-    let now = format!("{}\n", serde_json::to_string_pretty(&command()).unwrap());
-    assert!(committed == now, "mend it: cargo run -- schema command > docs/schema/command.schema.json");
+    assert!(committed == text(&command()), "mend it: cargo run -- schema command > docs/schema/command.schema.json");
 }
 
 fn root_folder() -> &'static Path {
