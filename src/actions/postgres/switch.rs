@@ -260,7 +260,7 @@ async fn kept_size(engine: &docker::Engine, context: &Context, parts: &Parts) ->
         beside: &parts.place,
         server: None,
     };
-    let counted = context.clock.timeout(COUNTING, tools::run(engine, context, tool)).await;
+    let counted = context.clock.timeout(COUNTING, Box::pin(tools::run(engine, context, tool))).await;
     let Some(Ok(output)) = counted else {
         let _ = tools::end_leftovers(engine, context).await;
         return None;
