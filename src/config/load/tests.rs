@@ -196,10 +196,10 @@ fn the_approver_reads_what_it_costs() {
         serde_json::json!({ "loss_seconds": seconds, "loss_rows": rows, "loss_is_least": is_least, "loss_at_most": most,
             "loss_how": "its newest records may be gone" })
     };
-    insta::assert_snapshot!(with(loss(Some(460), Some(4600), false, 900), ""), @"");
-    insta::assert_snapshot!(with(loss(Some(460), Some(4600), true, 900), ""), @"");
-    insta::assert_snapshot!(with(loss(None, None, false, 500), ""), @"");
-    insta::assert_snapshot!(with(loss(Some(700), None, true, 900), "public.trades is missing in it"), @"");
+    insta::assert_snapshot!(with(loss(Some(460), Some(4600), false, 900), ""), @"About 7 min 40 s of data will be lost (4,600 rows); within the objective of 10 min. The backup b.dump is 7 min 50 s old, its integrity is verified. The damaged database is kept.");
+    insta::assert_snapshot!(with(loss(Some(460), Some(4600), true, 900), ""), @"At least 7 min 40 s of data will be lost (at least 4,600 rows), at most 15 min; PERHAPS MORE THAN the objective of 10 min. The backup b.dump is 7 min 50 s old, its integrity is verified. The damaged database is kept.");
+    insta::assert_snapshot!(with(loss(None, None, false, 500), ""), @"How much will be lost is unknown: its newest records may be gone, at most 8 min 20 s; within the objective of 10 min. The backup b.dump is 7 min 50 s old, its integrity is verified. The damaged database is kept.");
+    insta::assert_snapshot!(with(loss(Some(700), None, true, 900), "public.trades is missing in it"), @"At least 11 min 40 s of data will be lost, at most 15 min; MORE THAN the objective of 10 min. The backup b.dump is 7 min 50 s old, its integrity is verified. BEWARE: public.trades is missing in it. The damaged database is kept.");
 }
 
 #[test]
