@@ -5,7 +5,7 @@ PLAY ?= database-corruption
 # The range's demo secrets; a .env of yours wins.
 DEMO := set -a; source range/demo.env; set +a;
 
-.PHONY: help demo demo-down test check-machine format lint unit
+.PHONY: help demo demo-down test check-machine peers format lint unit
 
 help:
 	@echo 'make demo        break a practice system and recover it, in a local Discord (PLAY=$(PLAY))'
@@ -26,6 +26,10 @@ demo-down:
 
 test: check-machine lint unit
 
+# Another bot library, to try the local Discord with.
+peers: check-machine
+	scripts/peers
+
 check-machine:
 	scripts/prepare
 
@@ -38,7 +42,7 @@ lint: format
 	scripts/dependencies
 
 # The stand-in trading bot is an example target, which `cargo test` builds with the tests.
-unit:
+unit: peers
 	cargo test --features failpoints --no-run
 	RANGE_BOT_BINARY=$(TARGET)/debug/examples/trading-bot range/images/build
 	cargo test --features failpoints

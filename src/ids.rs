@@ -14,6 +14,9 @@ use uuid::Uuid;
 pub struct RunId(Uuid);
 
 impl RunId {
+    /// The id of a run that is only imagined.
+    pub const NOBODYS: Self = Self(Uuid::nil());
+
     /// A new id; later ones sort after earlier ones.
     pub fn generate() -> Self {
         Self(Uuid::now_v7())

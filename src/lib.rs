@@ -13,13 +13,17 @@ pub mod runbook;
 
 pub mod actions;
 pub mod run;
+
+pub mod contacts;
 pub mod store;
 
 pub mod access;
 pub mod engine;
+pub mod escalation;
 pub mod progress;
 
 pub mod chat;
 pub mod rehearsal;
+pub mod web;
 
 pub mod cli;

@@ -69,13 +69,7 @@ impl Permit {
 /// # Errors
 /// The first rule that refuses it.
 pub fn start(settings: &Settings, command: &Command, caller: &Caller) -> Result<(), Refusal> {
-    if caller.is_bot {
-        return Err(Refusal::Bot);
-    }
-    let channels = &settings.discord.command_channels;
-    if !channels.is_empty() && !channels.contains(&caller.channel) {
-        return Err(Refusal::Channel { allowed: channels.clone() });
-    }
+    takes_commands(settings, caller)?;
     has_role(settings, &command.roles, &caller.roles)
 }
 
@@ -157,6 +151,35 @@ pub fn undo(state: &State, index: usize) -> Permit {
 /// What nobody asked for and changes nothing: samples, completion.
 pub fn background_read() -> Permit {
     Permit { run: RunId::generate(), step: String::new() }
+}
+
+/// How much of the contacts table somebody sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Numbers {
+    Masked,
+    Whole,
+}
+
+/// Whether `caller` may see the contacts table, and how much of it.
+///
+/// # Errors
+/// The first rule that refuses it.
+pub fn contacts(settings: &Settings, caller: &Caller) -> Result<Numbers, Refusal> {
+    takes_commands(settings, caller)?;
+    has_role(settings, &settings.contacts.roles, &caller.roles)?;
+    let whole = has_role(settings, &settings.contacts.numbers, &caller.roles);
+    Ok(if whole.is_ok() { Numbers::Whole } else { Numbers::Masked })
+}
+
+fn takes_commands(settings: &Settings, caller: &Caller) -> Result<(), Refusal> {
+    if caller.is_bot {
+        return Err(Refusal::Bot);
+    }
+    let channels = &settings.discord.command_channels;
+    if !channels.is_empty() && !channels.contains(&caller.channel) {
+        return Err(Refusal::Channel { allowed: channels.clone() });
+    }
+    Ok(())
 }
 
 fn has_role(settings: &Settings, wanted: &[String], has: &[DiscordId]) -> Result<(), Refusal> {

@@ -1,24 +1,26 @@
 //! Completion of options from the real list, while somebody types. Discord shows at most 25 choices of 100 characters
 //! (Application Commands, autocomplete), and checks nothing of what is sent in the end.
 
-use serenity::all::{
-    AutocompleteChoice, CommandInteraction, Context, CreateAutocompleteResponse, CreateInteractionResponse,
-    ResolvedValue,
-};
+use serde_json::{Value, json};
+use serenity::all::{CommandInteraction, ResolvedValue};
 
-use super::{client::describe, handler::caller};
+use super::{Desk, handler::caller, slip::Slip};
 use crate::{access, engine::Engine, progress::words};
 
 const MOST: usize = 25;
 const LONGEST: usize = 100;
 
-pub(super) async fn complete(engine: &Engine, context: &Context, command: CommandInteraction) {
-    let choices = choices(engine, &command).await;
-    let choices = choices.into_iter().map(|(label, value)| AutocompleteChoice::new(label, value)).collect();
-    let response = CreateInteractionResponse::Autocomplete(CreateAutocompleteResponse::new().set_choices(choices));
-    if let Err(error) = command.create_response(&context.http, response).await {
-        tracing::debug!(interaction = %command.id, error = describe(&error), "a completion came too late");
-    }
+pub(super) async fn complete(desk: &Desk, command: CommandInteraction) {
+    let choices = choices(&desk.engine, &command).await;
+    let choices: Value = choices.into_iter().map(|(label, value)| json!({"name": label, "value": value})).collect();
+    let slip = Slip {
+        id: command.id.get(),
+        application: command.application_id.get(),
+        token: command.token,
+        channel: command.channel_id.get(),
+        name: command.user.name,
+    };
+    slip.respond(desk, json!({"type": 8, "data": {"choices": choices}})).await;
 }
 
 /// Labels and values, best first. Nothing for who may not give the command.

@@ -1,19 +1,23 @@
-//! Calls to Discord that may be repeated until they go through: posts with a nonce, edits.
+//! Requests to Discord that may be repeated until they go through: posts with a nonce, edits.
 //!
-//! What must stay true: a call is repeated only for reasons that pass by themselves, and each repetition is the same
-//! call, so that Discord sees one message (`nonce` with `enforce_nonce`).
+//! What must stay true: a request is repeated only for reasons that pass by themselves, and each repetition is the same
+//! request, so that Discord sees one message (`nonce` with `enforce_nonce`).
 
 use std::time::Duration;
 
-use serenity::all::HttpError;
+use serde_json::Value;
 
-use super::client::describe;
-use crate::clock::Clock;
+use super::{
+    metrics,
+    rest::{Call, Rest, Trouble},
+};
 
 const FIRST_REST: Duration = Duration::from_millis(300);
 const LONGEST_REST: Duration = Duration::from_secs(20);
+/// After a 429 that does not say for how long; an address that goes on asking is banned.
+const AFTER_A_WORDLESS_429: Duration = Duration::from_secs(5);
 
-/// Why a call will never go through as it is.
+/// Why a request will not go through as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refused {
     /// 10008, 10003: the message or its channel is not there (any more).
@@ -22,42 +26,75 @@ pub(super) enum Refused {
     TooOld,
     /// 160004: the message has a thread already.
     ThreadExists,
-    /// Anything else that Discord will not do; logged with its words.
-    Other,
+    /// A permission or the token is missing: people can mend it, and then it goes through.
+    Forbidden,
+    /// Discord will never take it; logged with its words.
+    Rejected,
 }
 
-/// Repeats `call` until it succeeds or is refused for good.
-pub(super) async fn until_done<T, F>(clock: &Clock, what: &str, mut call: impl FnMut() -> F) -> Result<T, Refused>
-where
-    F: Future<Output = serenity::Result<T>>,
-{
-    let mut rest = FIRST_REST;
+/// Repeats the request until it succeeds or is refused.
+pub(super) async fn until_done(rest: &Rest, what: &str, call: &Call) -> Result<Value, Refused> {
+    let mut pause = FIRST_REST;
     loop {
-        match call().await {
+        let trouble = match rest.send(call).await {
             Ok(done) => return Ok(done),
-            Err(error) => match refused(&error) {
-                Some(refused) => {
-                    tracing::error!(what, error = describe(&error), "Discord refuses this");
-                    return Err(refused);
-                }
-                None => tracing::warn!(what, error = describe(&error), "Discord did not take this; trying again"),
-            },
+            Err(trouble) => trouble,
+        };
+        if let Some(refused) = refused(&trouble) {
+            tracing::error!(what, error = %trouble, "Discord refuses this");
+            return Err(refused);
         }
-        clock.sleep(rest).await;
-        rest = (rest * 2).min(LONGEST_REST);
+        tracing::warn!(what, error = %trouble, "Discord did not take this; trying again");
+        metrics::retried();
+        match trouble {
+            // The next one waits by itself for as long as it was told.
+            Trouble::Refused { retry_after: Some(_), .. } => continue,
+            Trouble::Refused { status: 429, .. } => pause = pause.max(AFTER_A_WORDLESS_429),
+            _ => {}
+        }
+        rest.clock().sleep(jittered(pause)).await;
+        pause = (pause * 2).min(LONGEST_REST);
     }
 }
 
-/// `None` when it may go through later: no answer, 429, 5xx.
-fn refused(error: &serenity::Error) -> Option<Refused> {
-    let serenity::Error::Http(HttpError::UnsuccessfulRequest(response)) = error else {
-        return matches!(error, serenity::Error::Model(_)).then_some(Refused::Other);
-    };
-    match (response.status_code.as_u16(), response.error.code) {
+/// Up to a quarter more, so that many who were refused together do not come back together.
+pub(super) fn jittered(pause: Duration) -> Duration {
+    pause.mul_f64(1.0 + rand::random::<f64>() / 4.0)
+}
+
+/// `None` when it may go through later by itself.
+fn refused(trouble: &Trouble) -> Option<Refused> {
+    let Trouble::Refused { status, code, .. } = trouble else { return None };
+    if trouble.passes() {
+        return None;
+    }
+    match (*status, *code) {
         (_, 10_008 | 10_003) => Some(Refused::Gone),
         (_, 30_046) => Some(Refused::TooOld),
         (_, 160_004) => Some(Refused::ThreadExists),
-        (429 | 500..=599, _) => None,
-        _ => Some(Refused::Other),
+        // 50001 and 50013 come with 403; 10004: not in the server any more; 50083: a thread that is locked.
+        (401 | 403, _) | (_, 10_004 | 50_083) => Some(Refused::Forbidden),
+        _ => Some(Refused::Rejected),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_passes_by_itself_is_repeated() {
+        let said =
+            |status, code| refused(&Trouble::Refused { status, code, message: String::new(), retry_after: None });
+        assert_eq!(refused(&Trouble::NoAnswer("timed out".to_owned())), None);
+        for (status, code) in [(429, 0), (500, 0), (502, 0), (503, 0)] {
+            assert_eq!(said(status, code), None);
+        }
+        assert_eq!(said(429, 30_046), Some(Refused::TooOld));
+        assert_eq!(said(404, 10_003), Some(Refused::Gone));
+        assert_eq!(said(403, 50_013), Some(Refused::Forbidden));
+        assert_eq!(said(401, 0), Some(Refused::Forbidden));
+        assert_eq!(said(400, 160_004), Some(Refused::ThreadExists));
+        assert_eq!(said(400, 50_035), Some(Refused::Rejected));
     }
 }

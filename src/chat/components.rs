@@ -1,16 +1,14 @@
 //! Buttons and the modals behind them. A click that needs words opens a modal, which must be the first answer to it;
 //! everything else is acknowledged, and answered to the one who clicked.
 
-use serenity::all::{
-    ActionRowComponent, ComponentInteraction, Context, CreateAllowedMentions, CreateInteractionResponse,
-    CreateInteractionResponseMessage, EditInteractionResponse, ModalInteraction,
-};
+use serenity::all::{ActionRowComponent, ComponentInteraction, CreateInteractionResponse, ModalInteraction};
 
 use super::{
-    client::describe,
+    Desk,
     handler::caller,
     render,
-    replies::{ACKNOWLEDGE, answer_error, refusal},
+    replies::{answer_error, refusal},
+    slip::Slip,
 };
 use crate::{
     access::{self, Caller},
@@ -22,19 +20,28 @@ use crate::{
     },
 };
 
-pub(super) async fn clicked(engine: &Engine, context: &Context, click: ComponentInteraction) {
+pub(super) async fn clicked(desk: &Desk, click: ComponentInteraction) {
     let who = caller(&click.user, click.member.as_ref(), click.channel_id);
+    let slip = Slip {
+        id: click.id.get(),
+        application: click.application_id.get(),
+        token: click.token.clone(),
+        channel: click.channel_id.get(),
+        name: who.person.name.clone(),
+    };
     let Some(button) = ButtonId::parse(&click.data.custom_id) else {
-        return tell(context, &click, words::stale_button()).await;
+        return slip.say(desk, &words::stale_button()).await;
     };
-    let response = match respond(engine, &who, &button, &click.id.to_string()).await {
-        Reply::Say(text) => {
-            return tell(context, &click, text).await;
+    match respond(&desk.engine, &who, &button, &click.id.to_string()).await {
+        // Delivered twice: the first one is answered.
+        Reply::Say(text) if text.is_empty() => {}
+        Reply::Say(text) => slip.say(desk, &text).await,
+        Reply::Modal(modal) => {
+            let form = serde_json::to_value(CreateInteractionResponse::Modal(modal)).unwrap_or_default();
+            if !slip.respond(desk, form).await {
+                slip.say_in_channel(desk, &words::press_again()).await;
+            }
         }
-        Reply::Modal(modal) => CreateInteractionResponse::Modal(modal),
-    };
-    if let Err(error) = click.create_response(&context.http, response).await {
-        tracing::warn!(interaction = %click.id, error = describe(&error), "a click could not be answered");
     }
 }
 
@@ -51,7 +58,7 @@ async fn respond(engine: &Engine, who: &Caller, button: &ButtonId, interaction: 
                     ModalId::ConfirmApproval { run: *run, token: token.clone() }.to_string(),
                     words::confirm_title(),
                     words::confirm_label(&confirm),
-                    confirm,
+                    words::confirm_placeholder(&confirm),
                     false,
                 )),
                 None => Reply::Say(once(engine, interaction, approve(engine, who, *run, token, None)).await),
@@ -105,16 +112,17 @@ async fn respond(engine: &Engine, who: &Caller, button: &ButtonId, interaction: 
     }
 }
 
-pub(super) async fn submitted(engine: &Engine, context: &Context, modal: ModalInteraction) {
-    let wait = CreateInteractionResponse::Defer(CreateInteractionResponseMessage::new().ephemeral(true));
-    match engine.clock().timeout(ACKNOWLEDGE, modal.create_response(&context.http, wait)).await {
-        Some(Ok(())) => {}
-        Some(Err(error)) => {
-            tracing::warn!(interaction = %modal.id, error = describe(&error), "a form could not be acknowledged");
-        }
-        None => tracing::warn!(interaction = %modal.id, "a form could not be acknowledged in time"),
-    }
+pub(super) async fn submitted(desk: &Desk, modal: ModalInteraction) {
+    let engine = &desk.engine;
     let who = caller(&modal.user, modal.member.as_ref(), modal.channel_id);
+    let slip = Slip {
+        id: modal.id.get(),
+        application: modal.application_id.get(),
+        token: modal.token.clone(),
+        channel: modal.channel_id.get(),
+        name: who.person.name.clone(),
+    };
+    slip.acknowledge(desk).await;
     let typed = text_of(&modal);
     let interaction = modal.id.to_string();
     let text = match ModalId::parse(&modal.data.custom_id) {
@@ -138,9 +146,8 @@ pub(super) async fn submitted(engine: &Engine, context: &Context, modal: ModalIn
     if text.is_empty() {
         return;
     }
-    let answer = EditInteractionResponse::new().content(text).allowed_mentions(CreateAllowedMentions::new());
-    if let Err(error) = modal.edit_response(&context.http, answer).await {
-        tracing::warn!(interaction = %modal.id, error = describe(&error), "a form could not be answered");
+    if !slip.fill_in(desk, &text).await {
+        slip.say_in_channel(desk, &text).await;
     }
 }
 
@@ -193,19 +200,6 @@ async fn plan(engine: &Engine, who: &Caller, run: RunId) -> String {
             Err(refused) => refusal(&snapshot.state.created.command.name, &refused),
         },
         _ => words::run_ended(),
-    }
-}
-
-async fn tell(context: &Context, click: &ComponentInteraction, text: String) {
-    if text.is_empty() {
-        return;
-    }
-    let message = CreateInteractionResponseMessage::new()
-        .content(text)
-        .ephemeral(true)
-        .allowed_mentions(CreateAllowedMentions::new());
-    if let Err(error) = click.create_response(&context.http, CreateInteractionResponse::Message(message)).await {
-        tracing::warn!(interaction = %click.id, error = describe(&error), "a click could not be answered");
     }
 }
 

@@ -1,41 +1,87 @@
 //! Slash commands, as Discord is told of them. Compared first, written whole only when something differs: `ready` comes
 //! again after every new session, and Discord allows 200 creates a day.
 
-use serenity::all::{Command as Registered, CommandOptionType, CreateCommand, CreateCommandOption, GuildId, Http};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
-use super::client::describe;
+use serde_json::Value;
+use serenity::all::{Command as Registered, CommandOptionType, CreateCommand, CreateCommandOption};
+
+use super::{Desk, call::until_done, contacts, rest::Call};
 use crate::{
     config::load::Configuration,
-    runbook::definition::{Command, OptionSpec, ValueType},
+    runbook::definition::{OptionSpec, ValueType},
 };
 
-pub(super) async fn commands(http: &Http, configuration: &Configuration) {
-    let guild = GuildId::new(configuration.settings.discord.guild.0);
-    let wanted: Vec<_> = configuration.commands.values().collect();
-    match guild.get_commands(http).await {
-        Ok(there) if is_same(&there, &wanted) => {
-            tracing::info!(commands = wanted.len(), "the slash commands are registered already");
-            return;
+/// Tells Discord of the commands whenever it is ready, and when they were edited.
+pub(super) async fn keep(desk: Arc<Desk>) {
+    let mut reconfigured = desk.engine.reconfigured();
+    loop {
+        tokio::select! {
+            () = desk.ready.notified() => {}
+            changed = reconfigured.changed() => if changed.is_err() { return },
         }
-        Ok(_) => {}
-        Err(error) => tracing::warn!(error = describe(&error), "the registered commands cannot be listed"),
+        if let Some(application) = desk.application() {
+            commands(&desk, application, &desk.engine.configuration()).await;
+        }
     }
-    let all = wanted.iter().map(|command| describe_command(command)).collect();
-    match guild.set_commands(http, all).await {
-        Ok(there) => tracing::info!(commands = there.len(), "the slash commands are registered"),
-        Err(error) => tracing::error!(
-            error = describe(&error),
+}
+
+async fn commands(desk: &Desk, application: u64, configuration: &Configuration) {
+    let path = format!("/applications/{application}/guilds/{}/commands", configuration.settings.discord.guild);
+    let wanted = slash_commands(configuration);
+    match until_done(&desk.rest, "listing the slash commands", &Call::get(&path)).await {
+        Ok(there) => match serde_json::from_value::<Vec<Registered>>(there) {
+            Ok(there) if is_same(&there, &wanted) => {
+                tracing::info!(commands = wanted.len(), "the slash commands are registered already");
+                return;
+            }
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "the registered commands cannot be read"),
+        },
+        Err(_) => tracing::warn!("the registered commands cannot be listed"),
+    }
+    let all: Result<Value, _> = wanted.iter().map(|command| serde_json::to_value(describe_command(command))).collect();
+    let all = match all {
+        Ok(all) => all,
+        Err(error) => return tracing::error!(%error, "the slash commands cannot be written as JSON"),
+    };
+    match until_done(&desk.rest, "registering the slash commands", &Call::put(&path, all)).await {
+        Ok(there) => tracing::info!(commands = there.as_array().map(Vec::len), "the slash commands are registered"),
+        Err(_) => tracing::error!(
             "the slash commands cannot be registered; is the bot invited with the scope applications.commands?"
         ),
     }
 }
 
-fn describe_command(command: &Command) -> CreateCommand {
+/// A command as Discord knows it.
+struct Slash<'a> {
+    name: &'a str,
+    description: &'a str,
+    options: Cow<'a, BTreeMap<String, OptionSpec>>,
+}
+
+/// Those of the files, and drbot's own.
+fn slash_commands(configuration: &Configuration) -> Vec<Slash<'_>> {
+    let of_files = configuration.commands.values().map(|command| Slash {
+        name: &command.name,
+        description: &command.summary,
+        options: Cow::Borrowed(&command.options),
+    });
+    of_files
+        .chain([Slash {
+            name: contacts::NAME,
+            description: contacts::DESCRIPTION,
+            options: Cow::Owned(contacts::options()),
+        }])
+        .collect()
+}
+
+fn describe_command(command: &Slash<'_>) -> CreateCommand {
     let mut options: Vec<_> = command.options.iter().collect();
     // Discord wants required options first.
     options.sort_by_key(|(_, option)| !option.required);
     let options = options.into_iter().map(|(name, option)| describe_option(name, option)).collect();
-    CreateCommand::new(&command.name).description(&command.summary).set_options(options)
+    CreateCommand::new(command.name).description(command.description).set_options(options)
 }
 
 fn describe_option(name: &str, option: &OptionSpec) -> CreateCommandOption {
@@ -54,12 +100,12 @@ fn kind(kind: ValueType) -> CommandOptionType {
     }
 }
 
-fn is_same(there: &[Registered], wanted: &[&Command]) -> bool {
+fn is_same(there: &[Registered], wanted: &[Slash<'_>]) -> bool {
     there.len() == wanted.len()
         && wanted.iter().all(|command| {
             there.iter().any(|registered| {
                 registered.name == command.name
-                    && registered.description == command.summary
+                    && registered.description == command.description
                     && registered.options.len() == command.options.len()
                     && registered.options.iter().all(|option| {
                         command.options.get(&option.name).is_some_and(|wanted| {

@@ -1,32 +1,21 @@
 //! A slash command: acknowledged first, then submitted, then answered to the one who gave it.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
-use serenity::all::{
-    CommandInteraction, Context, CreateAllowedMentions, CreateInteractionResponse, CreateInteractionResponseMessage,
-    EditInteractionResponse, ResolvedOption, ResolvedValue,
-};
+use serenity::all::{CommandInteraction, ResolvedOption, ResolvedValue};
 
-use super::{client::describe, handler::caller};
+use super::{Desk, contacts, handler::caller, slip::Slip};
 use crate::{
-    access::Refusal,
+    access::{Caller, Refusal},
     engine::{AnswerError, Engine, Request, RequestError, Submitted},
     progress::words,
 };
 
-/// Discord waits three seconds (Receiving and Responding); after this there is no point in trying on.
-pub(super) const ACKNOWLEDGE: Duration = Duration::from_millis(2500);
-
-pub(super) async fn command(engine: &Engine, context: &Context, command: CommandInteraction) {
-    let wait = CreateInteractionResponse::Defer(CreateInteractionResponseMessage::new().ephemeral(true));
-    // Late or lost, what was asked for is done all the same: /halt waits for nobody.
-    match engine.clock().timeout(ACKNOWLEDGE, command.create_response(&context.http, wait)).await {
-        Some(Ok(())) => {}
-        Some(Err(error)) => {
-            tracing::warn!(interaction = %command.id, error = describe(&error), "a command could not be acknowledged");
-        }
-        None => tracing::warn!(interaction = %command.id, "a command could not be acknowledged in time"),
+pub(super) async fn command(desk: &Desk, command: CommandInteraction) {
+    if command.data.name == contacts::NAME {
+        return contacts::show(desk, command).await;
     }
+    let engine = &desk.engine;
     let request = Request {
         key: command.id.to_string(),
         command: command.data.name.clone(),
@@ -34,18 +23,31 @@ pub(super) async fn command(engine: &Engine, context: &Context, command: Command
         caller: caller(&command.user, command.member.as_deref(), command.channel_id),
     };
     let by = request.caller.person.name.clone();
-    let text = match engine.submit(request).await {
-        Ok(Submitted::Started(run)) => words::started(&command.data.name, &run.short()),
-        // Delivered twice: the first one has been answered.
+    let slip = slip(&command, &request.caller);
+    // Late or lost, what was asked for is done all the same, and at once: /halt waits for nobody.
+    let ((), submitted) = tokio::join!(slip.acknowledge(desk), engine.submit(request));
+    let (text, is_refusal) = match submitted {
+        Ok(Submitted::Started(run)) => (words::started(&command.data.name, &run.short()), false),
+        // Delivered twice: the first one is answered.
         Ok(Submitted::AlreadyStarted(_)) => return,
         Err(error) => {
             tracing::info!(command = command.data.name, by, %error, "a command is refused");
-            request_error(engine, &command.data.name, &error)
+            (request_error(engine, &command.data.name, &error), true)
         }
     };
-    let answer = EditInteractionResponse::new().content(text).allowed_mentions(CreateAllowedMentions::new());
-    if let Err(error) = command.edit_response(&context.http, answer).await {
-        tracing::warn!(interaction = %command.id, error = describe(&error), "a command could not be answered");
+    // That it has started is on its card too; a refusal would be nowhere.
+    if !slip.fill_in(desk, &text).await && is_refusal {
+        slip.say_in_channel(desk, &text).await;
+    }
+}
+
+pub(super) fn slip(command: &CommandInteraction, caller: &Caller) -> Slip {
+    Slip {
+        id: command.id.get(),
+        application: command.application_id.get(),
+        token: command.token.clone(),
+        channel: command.channel_id.get(),
+        name: caller.person.name.clone(),
     }
 }
 

@@ -6,8 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use anyhow::{Context, Result, bail};
-use secrecy::SecretString;
+use anyhow::{Result, bail};
 
 use super::Common;
 use crate::{
@@ -18,18 +17,21 @@ use crate::{
         load::{COMMANDS_FOLDER, Configuration, SETTINGS_FILE},
         secrets::Secrets,
     },
-    engine::Engine,
+    engine::{self, Engine},
+    escalation::{self, Escalation},
     store::Store,
+    telemetry::Figures,
+    web::Web,
 };
 
-/// Edits of a card are merged over this time: below one a second in a channel is what Discord takes without a wait.
-const EDIT_EVERY: Duration = Duration::from_millis(1200);
 /// How often the files are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 pub(super) struct Bot {
     pub(super) engine: Engine,
     pub(super) chat: Chat,
+    _web: Option<Web>,
+    escalation: Escalation,
     watching: tokio::task::JoinHandle<()>,
 }
 
@@ -38,28 +40,34 @@ impl Bot {
         common: &Common,
         secrets: Secrets,
         clock: Clock,
-        token: SecretString,
-        api_url: Option<String>,
+        discord: chat::Settings,
     ) -> Result<Self> {
         let configuration = configuration(common)?;
         keeps_out_of_targets(common, &configuration)?;
+        let figures = Figures::keep()?;
+        engine::metrics::describe();
+        escalation::metrics::describe();
+        chat::metrics::describe();
+        let web = configuration.settings.web.as_ref();
+        let web = web.map(|web| Web::start(web.listen, figures, clock.clone()));
         let store = Store::open(&common.data).await?;
         let actions = Arc::new(RealActions::new()?);
         let engine = Engine::start(configuration, store, actions, secrets, clock).await?;
-        let chat = Chat::start(chat::Settings { token, api_url, edit_every: EDIT_EVERY }, engine.clone())?;
+        let chat = Chat::start(discord, engine.clone())?;
+        let escalation = Escalation::start(engine.clone());
         let watching = tokio::spawn(watch(common.config.clone(), engine.clone()));
-        Ok(Self { engine, chat, watching })
+        Ok(Self { engine, chat, _web: web, escalation, watching })
     }
 
     /// Steps under way end or are parked; what is left to be said is said, for a moment.
     pub(super) async fn stop(self) -> Result<()> {
         tracing::info!("stopping; runs that are under way go on at the next start");
         self.watching.abort();
+        drop(self.escalation);
         self.engine.stop().await;
-        let chat = self.chat;
-        let ended = tokio::task::spawn_blocking(move || chat.stop()).await.context("Discord's thread")?;
+        let ended = self.chat.stop().await;
         self.engine.store().close().await;
-        ended
+        Ok(ended?)
     }
 }
 

@@ -14,14 +14,13 @@ pub(super) fn run(common: &Common) -> Result<ExitCode> {
                 println!("warning: {warning}");
             }
             println!(
-                "{} commands, {} targets, {} scenarios: good{}",
-                configuration.commands.len(),
-                configuration.settings.target.len(),
-                configuration.settings.scenario.len(),
+                "{}, {}, {}: good{}",
+                counted(configuration.commands.len(), "command"),
+                counted(configuration.settings.target.len(), "target"),
+                counted(configuration.settings.scenario.len(), "scenario"),
                 match configuration.warnings.len() {
                     0 => String::new(),
-                    1 => ", with 1 warning".to_owned(),
-                    count => format!(", with {count} warnings"),
+                    count => format!(", with {}", counted(count, "warning")),
                 }
             );
             Ok(ExitCode::SUCCESS)
@@ -30,8 +29,12 @@ pub(super) fn run(common: &Common) -> Result<ExitCode> {
             for problem in &problems {
                 println!("{problem}");
             }
-            println!("{} {}", problems.len(), if problems.len() == 1 { "mistake" } else { "mistakes" });
+            println!("{}", counted(problems.len(), "mistake"));
             Ok(ExitCode::FAILURE)
         }
     }
+}
+
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }

@@ -2,10 +2,13 @@
 
 mod bot;
 mod check;
+mod contacts;
 mod plan;
 mod play;
 mod rehearse;
 mod runs;
+mod scene;
+mod schema;
 mod serve;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -53,6 +56,10 @@ enum Command {
     Plan(plan::Arguments),
     /// List runs, or show one as a timeline.
     Runs(runs::Arguments),
+    /// The contacts table: who is called when a recovery takes long.
+    Contacts(contacts::Arguments),
+    /// Print the JSON schema of the files that are edited, for editors.
+    Schema(schema::Arguments),
 }
 
 /// Runs the program and says how it ended: 0 good, 1 not, 2 wrong usage.
@@ -89,6 +96,8 @@ pub fn main() -> ExitCode {
             Command::Check => check::run(&common),
             Command::Plan(arguments) => plan::run(&common, arguments, secrets.clone(), clock).await,
             Command::Runs(arguments) => runs::run(&common, arguments, clock).await,
+            Command::Contacts(arguments) => contacts::run(&common, arguments).await,
+            Command::Schema(arguments) => schema::run(&arguments),
         }
     });
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));

@@ -13,9 +13,12 @@ use secrecy::SecretString;
 use super::{
     Common,
     bot::{Bot, told_to_stop},
+    contacts,
     play::{self, Play},
+    scene,
 };
 use crate::{
+    chat,
     clock::Clock,
     config::secrets::Secrets,
     rehearsal::{self, Rehearsal, world},
@@ -29,6 +32,9 @@ pub(super) struct Arguments {
     /// Play a disaster and its recovery on the range, from end to end.
     #[arg(long, value_enum, value_name = "NAME")]
     play: Option<Play>,
+    /// Only the local Discord, for a bot that runs elsewhere on this machine (`drbot serve --api-url`, or any other).
+    #[arg(long, conflicts_with = "play")]
+    without_bot: bool,
     /// End when the play has ended, also at a terminal.
     #[arg(long, requires = "play")]
     leave: bool,
@@ -37,18 +43,33 @@ pub(super) struct Arguments {
 pub(super) async fn run(common: &Common, arguments: Arguments, secrets: Secrets, clock: Clock) -> Result<ExitCode> {
     // A store of its own: what was practised must never go on when the real bot starts.
     let common = &Common { data: common.data.join("rehearsal"), ..common.clone() };
-    let settings = rehearsal::Settings { listen: arguments.listen, ..rehearsal::Settings::new(clock.clone()) };
+    let settings = rehearsal::Settings {
+        listen: arguments.listen,
+        scene: scene::of(&common.config).await,
+        ..rehearsal::Settings::new(clock.clone())
+    };
     let local = Rehearsal::start(settings).await?;
     let url = local.api_url();
-    let token = SecretString::from(world::TOKEN);
-    let bot = match Bot::start(common, secrets, clock.clone(), token, Some(url.clone())).await {
+    if arguments.without_bot {
+        println!("A local Discord is at {url}, with a page for people; a bot logs in with the token {}.", world::TOKEN);
+        let told = told_to_stop().await;
+        local.shutdown().await;
+        return told.map(|()| ExitCode::SUCCESS);
+    }
+    // Who tries out bad days need not wait for as long as on the real Discord.
+    let timing = chat::Timing::default().faster(3);
+    let discord = chat::Settings { token: SecretString::from(world::TOKEN), api_url: Some(url.clone()), timing };
+    let bot = match Bot::start(common, secrets, clock.clone(), discord).await {
         Ok(bot) => bot,
         Err(error) => {
             local.shutdown().await;
             return Err(error);
         }
     };
-    println!("A local Discord is at {url} (control: {url}/rehearsal/api/state), with drbot in it.");
+    if let Err(error) = seed_contacts(common, &bot).await {
+        println!("The contacts of the practice system are not there: {error:#}");
+    }
+    println!("A local Discord with drbot in it is at {url}: open it in a browser.");
     let good = tokio::select! {
         good = perform(&bot, &arguments, common, &url, &clock) => good,
         () = bot.chat.ended() => Err(anyhow::anyhow!("the connection to the local Discord ended")),
@@ -60,6 +81,15 @@ pub(super) async fn run(common: &Common, arguments: Arguments, secrets: Secrets,
         true => Ok(ExitCode::SUCCESS),
         false => bail!("the recovery failed; `drbot runs --data {}` shows what happened", common.data.display()),
     }
+}
+
+/// The practice system's contacts, where there are none yet, so that escalation has somebody to call.
+async fn seed_contacts(common: &Common, bot: &Bot) -> Result<()> {
+    let file = common.config.join("contacts.csv");
+    if file.exists() && bot.engine.store().contacts().await?.is_empty() {
+        bot.engine.store().replace_contacts(&contacts::read(&file)?).await?;
+    }
+    Ok(())
 }
 
 /// Plays, if it is to play; then stays open for trying, at a terminal or without a play. Whether all went well.

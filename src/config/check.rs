@@ -1,6 +1,6 @@
 //! Whether the settings make sense: what their types cannot say.
 
-use super::settings::{Settings, Target};
+use super::settings::{RungSettings, Settings, Target};
 use crate::runbook::{
     document::{Document, Place},
     is_secret_name,
@@ -23,6 +23,15 @@ pub fn check(document: &Document<'_>, settings: &Settings) -> Vec<Problem> {
     for (name, target) in &settings.target {
         check_target(&root.key("target").key(name), target, &mut report);
     }
+    check_ladder(&root.key("escalation"), &settings.escalation, &mut report);
+    let contacts = root.key("contacts");
+    for (key, roles) in [("roles", &settings.contacts.roles), ("numbers", &settings.contacts.numbers)] {
+        for (index, role) in roles.iter().enumerate().filter(|(_, role)| !settings.roles.contains_key(*role)) {
+            let known: Vec<_> = settings.roles.keys().map(String::as_str).collect();
+            let place = contacts.key(key).index(index);
+            report(&place, &format!("there is no role `{role}`"), &format!("[roles] has {}", known.join(", ")));
+        }
+    }
     let limits = root.key("limits");
     if settings.limits.commands_per_minute == 0 {
         report(&limits.key("commands_per_minute"), "nobody could give a command", "at least 1");
@@ -31,6 +40,20 @@ pub fn check(document: &Document<'_>, settings: &Settings) -> Vec<Problem> {
         report(&limits.key("burst"), "nobody could give a command", "at least 1");
     }
     problems
+}
+
+fn check_ladder(place: &Place, ladder: &[RungSettings], report: &mut dyn FnMut(&Place, &str, &str)) {
+    for (index, rung) in ladder.iter().enumerate() {
+        let place = place.index(index);
+        if !(1..=100).contains(&rung.at) {
+            report(&place.key("at"), "this is no share of the RTO", "percent: 1 to 100");
+        } else if ladder[..index].iter().any(|before| before.at >= rung.at) {
+            report(&place.key("at"), "rungs go upwards", "the next rung has a higher percentage than the one before");
+        }
+        if rung.page.is_empty() {
+            report(&place.key("page"), "this rung calls nobody", "contact roles, \"responsible\" or \"everyone\"");
+        }
+    }
 }
 
 fn check_target(place: &Place, target: &Target, report: &mut dyn FnMut(&Place, &str, &str)) {

@@ -25,6 +25,9 @@ pub const SETTINGS_FILE: &str = "drbot.toml";
 /// The folder of commands, in the configuration's folder.
 pub const COMMANDS_FOLDER: &str = "commands";
 
+/// Commands of drbot's own, whose names no file may take.
+pub const OWN_COMMANDS: [&str; 1] = ["contacts"];
+
 /// Discord: "Application Command Limits", chat input commands of a guild.
 const MOST_COMMANDS: usize = 100;
 
@@ -149,8 +152,13 @@ impl Loading {
             problems.truncate(MOST_PROBLEMS);
             self.problems.extend(problems);
         }
-        if files.len() > MOST_COMMANDS {
-            let message = format!("Discord takes {MOST_COMMANDS} commands; these are {}", files.len());
+        for file in files.iter().filter(|file| OWN_COMMANDS.contains(&file.name.as_str())) {
+            let problem = Problem::of_file(&file.path, format!("/{} is a command of drbot's own", file.name));
+            self.problems.push(problem.with_help("give the file another name"));
+        }
+        let most = MOST_COMMANDS - OWN_COMMANDS.len();
+        if files.len() > most {
+            let message = format!("Discord takes {most} commands beside drbot's own; these are {}", files.len());
             self.problems.push(Problem::of_file(Path::new(COMMANDS_FOLDER), message));
         }
         if !self.problems.is_empty() {
@@ -179,5 +187,9 @@ fn resolve_paths(directory: &Path, settings: &mut Settings) {
     }
 }
 
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod newcomer;
 #[cfg(test)]
 mod tests;

@@ -3,5 +3,6 @@
 mod check;
 mod environment;
 pub mod load;
+pub mod schema;
 pub mod secrets;
 pub mod settings;

@@ -1,23 +1,48 @@
 //! What `drbot.toml` says: roles, channels, scenarios, targets. Values only; secrets are named here and live elsewhere.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::runbook::span::Span;
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// What drbot knows of the place it works in: roles, channels, scenarios, targets.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
+    /// Where drbot is and speaks.
     pub discord: Discord,
     /// Name → Discord role id. Commands name roles by these names.
     pub roles: BTreeMap<String, DiscordId>,
+    /// Kinds of disaster, by name, with their objectives.
     #[serde(default)]
     pub scenario: BTreeMap<String, Scenario>,
+    /// What is recovered, by name.
     #[serde(default)]
     pub target: BTreeMap<String, Target>,
+    /// When people are called because a recovery takes long.
+    #[serde(default = "default_ladder")]
+    pub escalation: Vec<RungSettings>,
+    /// Who may see the contacts table.
+    #[serde(default)]
+    pub contacts: ContactSettings,
+    /// How many commands one person may give.
     #[serde(default)]
     pub limits: Limits,
+    /// drbot's own HTTP listener; none when left out.
+    #[serde(default)]
+    pub web: Option<Web>,
+}
+
+/// drbot's own HTTP listener, for Prometheus.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Web {
+    /// Address and port, like `127.0.0.1:9464`. What is shown there is for nobody outside: keep it on loopback, or
+    /// behind a proxy.
+    #[schemars(with = "String", regex(pattern = r"^(\[[0-9a-fA-F:.]+\]|[0-9.]+):[0-9]+$"), example = &"127.0.0.1:9464")]
+    pub listen: SocketAddr,
 }
 
 /// A Discord id ("snowflake"), written as text because TOML and JSON readers lose digits of large numbers. Never 0.
@@ -48,9 +73,26 @@ impl<'de> Deserialize<'de> for DiscordId {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+impl JsonSchema for DiscordId {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "DiscordId".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "description": "A Discord id: a number in quotes (Discord: Settings, Advanced, Developer Mode; then Copy ID).",
+            "type": "string",
+            "pattern": r"^\+?0*[1-9][0-9]{0,19}$",
+            "examples": ["200000000000000001"],
+        })
+    }
+}
+
+/// Where drbot is and speaks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Discord {
+    /// The server.
     pub guild: DiscordId,
     /// Where cards go that belong to no channel of their own, and what drbot says by itself.
     pub channel: DiscordId,
@@ -59,35 +101,76 @@ pub struct Discord {
     pub command_channels: Vec<DiscordId>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// A kind of disaster.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
+    /// What people read.
+    #[schemars(example = &"Database corruption")]
     pub name: String,
-    /// Recovery Time Objective.
+    /// Recovery Time Objective: how long recovery may take.
     pub rto: Span,
-    /// Recovery Point Objective.
+    /// Recovery Point Objective: how much data, in time, may be lost.
     pub rpo: Span,
+    /// How much it matters.
     pub priority: Priority,
+    /// Contact roles that are called first; all of them when left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub responsible: Vec<String>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Priority {
+    /// Nothing works.
     Critical,
+    /// Something that matters does not work.
     High,
+    /// It can wait a little.
     Medium,
 }
 
+/// When a share of the RTO is used and recovery is not verified, these people are called, and those of the rungs below.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RungSettings {
+    /// Percent of the RTO, 1 to 100.
+    #[schemars(range(min = 1, max = 100))]
+    pub at: u8,
+    /// Contact roles; `responsible` stands for those of the scenario, `everyone` for all.
+    pub page: Vec<String>,
+}
+
+/// The responsible at 50 and 75 %, everyone at 90 and 100 %.
+pub fn default_ladder() -> Vec<RungSettings> {
+    [(50, "responsible"), (75, "responsible"), (90, "everyone"), (100, "everyone")]
+        .map(|(at, who)| RungSettings { at, page: vec![who.to_owned()] })
+        .to_vec()
+}
+
+/// Who may see the contacts table. Nobody when left out.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ContactSettings {
+    /// Roles that may use `/contacts`; they see numbers masked.
+    #[serde(default)]
+    pub roles: Vec<String>,
+    /// Those of them that see numbers whole, in an answer that nobody else sees.
+    #[serde(default)]
+    pub numbers: Vec<String>,
+}
+
 /// A system that is acted on. Templates see it as `target`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Target {
     /// Base URL of its HTTP API, without a slash at the end.
+    #[schemars(regex(pattern = "^https?://.*[^/]$"), example = &"http://127.0.0.1:8080")]
     pub api: String,
     /// Containers: role name → container name (`bot = "trading-bot"`).
     #[serde(default)]
     pub containers: BTreeMap<String, String>,
-    /// Name of its database; the same as `postgres.database`, so that templates read well.
+    /// Its PostgreSQL.
     #[serde(default)]
     pub postgres: Option<PostgresTarget>,
     /// How often a sample of counts and newest record is journaled while nothing runs; never when left out.
@@ -95,19 +178,27 @@ pub struct Target {
     pub sample_every: Option<Span>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// A target's PostgreSQL.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PostgresTarget {
     /// Its container. PostgreSQL's tools run in one-shot containers of the same image, on the same network.
+    #[schemars(length(min = 1))]
     pub container: String,
+    /// The database that is recovered.
+    #[schemars(length(min = 1))]
     pub database: String,
     /// A superuser.
+    #[schemars(length(min = 1))]
     pub user: String,
-    /// Name of the secret that holds the password.
+    /// Name of the secret that holds the password; never the password itself, and no reference.
+    #[schemars(regex(pattern = crate::runbook::action::SECRET_NAME), example = &"DB_PASSWORD")]
     pub password: String,
     /// Where drbot itself reaches the server.
     pub host: String,
+    /// The server's port: a number, or a text with a reference (`"${PORT:-5432}"`).
     #[serde(deserialize_with = "number_or_text")]
+    #[schemars(schema_with = "port_schema")]
     pub port: u16,
     /// Folder of backups on this machine.
     pub backups: PathBuf,
@@ -116,9 +207,11 @@ pub struct PostgresTarget {
     pub critical_tables: Vec<String>,
     /// The table and column that tell how new the data is (`public.trades`, `created_at`).
     pub newest_table: String,
+    /// The column of `newest_table` that tells how new the data is.
     pub newest_column: String,
     /// A backup with fewer rows than this share of the last sample is flagged and never the default. 0 to 1.
     #[serde(default = "default_shrink")]
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub shrink_limit: f64,
 }
 
@@ -147,15 +240,30 @@ fn number_or_text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u
     deserializer.deserialize_any(Visitor)
 }
 
+/// What [`number_or_text`] takes.
+fn port_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({
+        "anyOf": [
+            { "type": "integer", "minimum": 1, "maximum": 65535 },
+            { "type": "string", "pattern": r"^\s*\+?[0-9]+\s*$" },
+        ],
+        "examples": [5432],
+    })
+}
+
 fn default_shrink() -> f64 {
     0.8
 }
 
 /// How many commands one person may give.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
+    /// In the long run.
+    #[schemars(range(min = 1))]
     pub commands_per_minute: u32,
+    /// At once.
+    #[schemars(range(min = 1))]
     pub burst: u32,
 }
 

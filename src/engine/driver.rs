@@ -16,6 +16,7 @@ use crate::{
         next::{self, About, Next},
         state::State,
     },
+    runbook::template::TemplateError,
 };
 
 /// The longest time that an approval stays open, whatever the file says.
@@ -121,11 +122,21 @@ impl Engine {
 
     /// What approvers are asked: the plan as it is rendered now, and what binds their yes to it.
     pub(super) fn approval(&self, state: &State, round: u32) -> ApprovalAsked {
+        self.approval_with(state, round, super::step::render_for_people)
+    }
+
+    /// The approval's texts, filled in by `render`.
+    pub(super) fn approval_with(
+        &self,
+        state: &State,
+        round: u32,
+        render: impl Fn(&State, &str) -> Result<String, TemplateError>,
+    ) -> ApprovalAsked {
         let plan = super::step::plan_lines(state);
         let approval = state.created.command.approval.clone();
-        let render = |template: Option<String>| {
+        let shown = |template: Option<String>| {
             let text = template?;
-            match super::step::render_for_people(state, &text) {
+            match render(state, &text) {
                 Ok(text) => Some(self.0.secrets.mask(&text)),
                 Err(error) => Some(format!("(cannot be told: {error})")),
             }
@@ -138,8 +149,8 @@ impl Engine {
             // What cannot be rendered matches nothing at the gate, so it is never done.
             plan_hash: crate::run::plan::hash(state).unwrap_or_default(),
             plan,
-            cost: render(approval.as_ref().and_then(|approval| approval.cost.clone())),
-            confirm: render(approval.and_then(|approval| approval.confirm)),
+            cost: shown(approval.as_ref().and_then(|approval| approval.cost.clone())),
+            confirm: shown(approval.and_then(|approval| approval.confirm)),
             expires_at: self.0.clock.now() + expires,
         }
     }

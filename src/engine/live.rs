@@ -9,7 +9,7 @@ use anyhow::Result;
 use tokio::sync::{Mutex, Notify, OwnedMutexGuard, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::Engine;
+use super::{Engine, metrics};
 use crate::{
     actions::ProgressValue,
     clock::Timestamp,
@@ -208,7 +208,9 @@ async fn write(
     };
     let deliveries = delivery::of(&entry.event, action);
     let store = &engine.0.store;
+    let begun = engine.0.clock.monotonic();
     if let Err(error) = store.append(&entry, &live.ownership, deliveries).await {
+        metrics::not_appended();
         if error.is::<NotOwned>() {
             return Err(error);
         }
@@ -230,6 +232,8 @@ async fn write(
         step = entry.event.step(),
         "journaled"
     );
+    let took = engine.0.clock.monotonic().saturating_duration_since(begun);
+    metrics::appended(&after, &entry.event, took);
     *state = after;
     drop(state);
     engine.announce(entry.run);

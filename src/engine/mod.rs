@@ -9,8 +9,11 @@ mod answers;
 mod driver;
 pub mod failpoint;
 mod live;
+pub mod metrics;
 mod outputs;
+mod pages;
 mod perform;
+mod preview;
 mod request;
 mod settle;
 mod step;
@@ -30,7 +33,9 @@ use self::live::Live;
 pub use self::{
     answers::AnswerError,
     live::{LiveProgress, Snapshot},
-    request::{Request, RequestError, Submitted, plan_ahead},
+    pages::ContactsSeen,
+    preview::LOOK,
+    request::{Request, RequestError, Submitted},
 };
 use crate::{
     access::throttle::Throttle,
@@ -38,6 +43,7 @@ use crate::{
     clock::Clock,
     config::{load::Configuration, secrets::Secrets},
     ids::{self, RunId},
+    run::next::{Next, WaitingOn, next},
     store::Store,
 };
 
@@ -63,6 +69,8 @@ struct Inner {
     changes: broadcast::Sender<RunId>,
     reconfigured: watch::Sender<u64>,
     throttle: Throttle,
+    /// Made for previews: nothing is taken over, sampled or remembered.
+    only_looks: bool,
     tasks: TaskTracker,
     /// No new step begins once it fires.
     stopping: CancellationToken,
@@ -88,22 +96,7 @@ impl Engine {
         secrets: Secrets,
         clock: Clock,
     ) -> Result<Self> {
-        let (changes, _) = broadcast::channel(1024);
-        let engine = Self(Arc::new(Inner {
-            throttle: Throttle::new(&configuration.settings.limits),
-            configuration: RwLock::new(Arc::new(configuration)),
-            store,
-            actions,
-            secrets,
-            clock,
-            owner: ids::random_token(),
-            runs: Mutex::default(),
-            changes,
-            reconfigured: watch::channel(0).0,
-            tasks: TaskTracker::new(),
-            stopping: CancellationToken::new(),
-            halting: CancellationToken::new(),
-        }));
+        let engine = Self::new(configuration, store, actions, secrets, clock, false);
         for (run, ownership) in engine.0.store.take_over(&engine.0.owner).await? {
             // One journal that cannot be read must not keep the others from going on.
             let live = match engine.0.store.journal(run).await {
@@ -124,6 +117,44 @@ impl Engine {
         }
         engine.start_sampling();
         Ok(engine)
+    }
+
+    /// An engine that only looks: for previews, beside the one that owns the store.
+    pub fn to_look(
+        configuration: Configuration,
+        store: Store,
+        actions: Arc<dyn Actions>,
+        secrets: Secrets,
+        clock: Clock,
+    ) -> Self {
+        Self::new(configuration, store, actions, secrets, clock, true)
+    }
+
+    fn new(
+        configuration: Configuration,
+        store: Store,
+        actions: Arc<dyn Actions>,
+        secrets: Secrets,
+        clock: Clock,
+        only_looks: bool,
+    ) -> Self {
+        let (changes, _) = broadcast::channel(1024);
+        Self(Arc::new(Inner {
+            only_looks,
+            throttle: Throttle::new(&configuration.settings.limits),
+            configuration: RwLock::new(Arc::new(configuration)),
+            store,
+            actions,
+            secrets,
+            clock,
+            owner: ids::random_token(),
+            runs: Mutex::default(),
+            changes,
+            reconfigured: watch::channel(0).0,
+            tasks: TaskTracker::new(),
+            stopping: CancellationToken::new(),
+            halting: CancellationToken::new(),
+        }))
     }
 
     /// The configuration that the next command will use.
@@ -176,6 +207,19 @@ impl Engine {
         Ok(Some(Snapshot { state, progress: None }))
     }
 
+    /// Whether some run is under way and does not wait for people: what ends the process now would hold it up.
+    pub async fn is_at_work(&self) -> bool {
+        let runs: Vec<_> = self.0.runs.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+        for run in runs {
+            let state = run.snapshot().await.state;
+            match next(&state, self.0.clock.now()) {
+                Next::Ended | Next::Wait { on: WaitingOn::Approval | WaitingOn::AskAgain | WaitingOn::Answer, .. } => {}
+                _ => return true,
+            }
+        }
+        false
+    }
+
     /// Begins no new step, lets those under way end for a few seconds, stops the rest, and returns. Runs go on at the
     /// next start.
     pub async fn stop(&self) {
@@ -192,12 +236,18 @@ impl Engine {
     }
 
     fn forget(&self, run: RunId) {
-        self.0.runs.lock().unwrap_or_else(PoisonError::into_inner).remove(&run);
+        let mut runs = self.0.runs.lock().unwrap_or_else(PoisonError::into_inner);
+        runs.remove(&run);
+        metrics::unfinished(runs.len());
     }
 
     fn adopt(&self, live: Live) -> Arc<Live> {
         let live = Arc::new(live);
-        self.0.runs.lock().unwrap_or_else(PoisonError::into_inner).insert(live.id(), live.clone());
+        {
+            let mut runs = self.0.runs.lock().unwrap_or_else(PoisonError::into_inner);
+            runs.insert(live.id(), live.clone());
+            metrics::unfinished(runs.len());
+        }
         self.0.tasks.spawn(driver::drive(self.clone(), live.clone()));
         self.announce(live.id());
         live

@@ -305,6 +305,9 @@ impl Engine {
     /// Keeps counts that were read from the living database, for the day when it cannot be read.
     async fn remember(&self, action: &Action, done: &Done, context: &Context) {
         let Action::Postgres(Postgres::Counts { database } | Postgres::Assess { database }) = action else { return };
+        if self.0.only_looks {
+            return;
+        }
         let is_live = context.target.as_ref().and_then(|target| target.postgres.as_ref());
         if is_live.is_none_or(|postgres| postgres.database != *database) {
             return;

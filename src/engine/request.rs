@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::{Engine, live::Live};
+use super::{Engine, live::Live, metrics};
 use crate::{
     access::{self, Caller, Refusal},
     actions::Fields,
@@ -15,6 +15,7 @@ use crate::{
     run::{
         context::{self, Scoped},
         event::{Created, Entry, Event},
+        rungs,
         state::State,
     },
     runbook::{
@@ -107,7 +108,7 @@ impl Engine {
     ) -> Result<Submitted, RequestError> {
         let id = RunId::generate();
         let now = self.0.clock.now();
-        let mut created = freeze(configuration, command, &request)?;
+        let mut created = freeze(configuration, command, &request, now)?;
         let ownership = Ownership { owner: self.0.owner.clone(), generation: 1 };
         let first = Entry { run: id, seq: 1, at: now, event: Event::RunCreated(Box::new(created.clone())) };
         let state = State::begin(&first).map_err(|illegal| RequestError::Broken(illegal.to_string()))?;
@@ -130,6 +131,7 @@ impl Engine {
             Creation::Created(entry) => {
                 let state = State::begin(&entry).map_err(|illegal| RequestError::Broken(illegal.to_string()))?;
                 tracing::info!(run = %id.short(), command = command.name, by = request.caller.person.name, "a run starts");
+                metrics::started(&command.name);
                 self.adopt(Live::new(state, ownership));
                 Ok(Submitted::Started(id))
             }
@@ -156,7 +158,7 @@ impl Engine {
     }
 
     /// Discord does not check what autocomplete offered, so it is checked here, before anything happens.
-    async fn check_choices(
+    pub(super) async fn check_choices(
         &self,
         configuration: &Configuration,
         command: &Command,
@@ -208,7 +210,7 @@ impl Engine {
     }
 }
 
-fn check_options(command: &Command, options: &BTreeMap<String, String>) -> Result<(), RequestError> {
+pub(super) fn check_options(command: &Command, options: &BTreeMap<String, String>) -> Result<(), RequestError> {
     let bad = |option: &str, problem: String| Err(RequestError::BadOption { option: option.to_owned(), problem });
     for (name, value) in options {
         let Some(option) = command.options.get(name) else {
@@ -242,11 +244,17 @@ fn fits(option: &OptionSpec, value: &str) -> bool {
 }
 
 /// Everything the run needs to know, as it is now.
-fn freeze(configuration: &Configuration, command: &Command, request: &Request) -> Result<Created, RequestError> {
+fn freeze(
+    configuration: &Configuration,
+    command: &Command,
+    request: &Request,
+    at: Timestamp,
+) -> Result<Created, RequestError> {
     let broken = |error: serde_json::Error| RequestError::Broken(error.to_string());
     let definition = serde_json::to_string(command).map_err(broken)?;
     let definition_hash = Sha256::digest(&definition).iter().map(|byte| format!("{byte:02x}")).collect();
     let settings = &configuration.settings;
+    let scenario = command.scenario.as_ref().and_then(|name| settings.scenario.get(name));
     let target = match command.target.as_ref().and_then(|name| Some((name, settings.target.get(name)?))) {
         Some((name, target)) => crate::runbook::context::target(name, target),
         None => Value::Null,
@@ -259,28 +267,30 @@ fn freeze(configuration: &Configuration, command: &Command, request: &Request) -
         requester_roles: request.caller.roles.clone(),
         channel: request.caller.channel,
         target,
-        scenario: command.scenario.as_ref().and_then(|name| settings.scenario.get(name)).cloned(),
+        scenario: scenario.cloned(),
+        rungs: rungs::of(scenario, &settings.escalation, at),
         lock: None,
     })
 }
 
-/// What a command would do, as far as it is known beforehand. Touches nothing.
+/// The state of a run that nobody has started.
 ///
 /// # Errors
-/// When the options do not fit, or a template is wrong in itself.
-pub fn plan_ahead(
+/// When the options do not fit.
+pub(super) fn imagined(
     configuration: &Configuration,
     command: &Command,
     options: BTreeMap<String, String>,
     at: Timestamp,
-) -> anyhow::Result<State> {
+) -> Result<State, RequestError> {
     check_options(command, &options)?;
     let nobody =
         crate::run::event::Person { id: crate::config::settings::DiscordId(1), name: "whoever asks for it".to_owned() };
     let caller =
         Caller { person: nobody, roles: Vec::new(), channel: configuration.settings.discord.channel, is_bot: false };
     let request = Request { key: String::new(), command: command.name.clone(), options, caller };
-    let created = freeze(configuration, command, &request)?;
-    let entry = Entry { run: RunId::generate(), seq: 1, at, event: Event::RunCreated(Box::new(created)) };
-    Ok(State::begin(&entry)?)
+    let created = freeze(configuration, command, &request, at)?;
+    // The same each time, so that a plan that has not changed has the same hash.
+    let entry = Entry { run: RunId::NOBODYS, seq: 1, at, event: Event::RunCreated(Box::new(created)) };
+    State::begin(&entry).map_err(|illegal| RequestError::Broken(illegal.to_string()))
 }

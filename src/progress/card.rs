@@ -6,6 +6,7 @@
 
 use super::{
     button::ButtonId,
+    outside,
     view::{Bar, Icon, Line, Overall, Press, View},
     words,
 };
@@ -51,11 +52,11 @@ const FIELD: usize = 600;
 
 pub fn of(view: &View) -> Card {
     Card {
-        title: words::cut(&words::plain(&view.title), 200),
+        title: outside::cut(&outside::plain(&view.title), 200),
         description: description(view),
         colour: colour(view.overall),
         fields: fields(view),
-        footer: words::cut(&words::footer(&view.requester, &view.run.short(), view.elapsed), 200),
+        footer: outside::cut(&words::footer(&view.requester, &view.run.short(), view.elapsed), 200),
         buttons: buttons(view),
     }
 }
@@ -70,13 +71,23 @@ fn description(view: &View) -> String {
             return text;
         }
     }
-    let names: Vec<_> = view.lines.iter().map(|line| words::cut(&line_text(line, 0), 60)).collect();
-    words::cut(&format!("{head}\n{}", names.join("\n")), DESCRIPTION)
+    // Only names, and as many of them as there is room for.
+    let mut text = head;
+    for line in &view.lines {
+        let indent = if line.inner { "\u{2003}" } else { "" };
+        let short = format!("\n{indent}{} {}", icon(line.icon), outside::cut(&outside::plain(&line.name), 50));
+        if text.chars().count() + short.chars().count() > DESCRIPTION {
+            text.push_str("\n…");
+            break;
+        }
+        text.push_str(&short);
+    }
+    text
 }
 
 fn line_text(line: &Line, limit: usize) -> String {
     let indent = if line.inner { "\u{2003}" } else { "" };
-    let name = words::cut(&words::plain(&line.name), 100);
+    let name = outside::seen(outside::cut(&outside::plain(&line.name), 100));
     let name = if matches!(line.icon, Icon::Running) { format!("**{name}**") } else { name };
     let mut text = format!("{indent}{} {name}", icon(line.icon));
     if let Some(took) = line.took.filter(|took| took.as_millis() >= 100) {
@@ -85,13 +96,13 @@ fn line_text(line: &Line, limit: usize) -> String {
     // What went wrong is never cut away.
     let limit = if matches!(line.icon, Icon::Bad | Icon::Unknown) { limit.max(200) } else { limit };
     if !line.detail.is_empty() && limit > 0 {
-        text.push_str(&format!(" — {}", words::cut(&words::plain(&line.detail), limit)));
+        text.push_str(&format!(" — {}", outside::cut(&outside::plain(&line.detail), limit)));
     }
     if let Some(bar) = &line.bar {
         text.push_str(&format!("\n{indent}\u{2003}{}", bar_text(bar)));
     }
     if let Some(why) = &line.why {
-        text.push_str(&format!("\n{indent}\u{2003}*{}*", words::cut(&words::plain(why), 200)));
+        text.push_str(&format!("\n{indent}\u{2003}*{}*", outside::cut(&outside::plain(why), 200)));
     }
     text
 }
@@ -99,17 +110,17 @@ fn line_text(line: &Line, limit: usize) -> String {
 /// `▓▓▓▓▓░░░░░ 52 % · 10.4 of 20.1 MB · about 14 s`.
 pub fn bar_text(bar: &Bar) -> String {
     let total = bar.total.max(1);
-    let tenths = usize::try_from(bar.done.min(total) * 10 / total).unwrap_or(0);
+    let tenths = usize::try_from(u128::from(bar.done.min(total)) * 10 / u128::from(total)).unwrap_or(0);
     let amount = match bar.unit.as_str() {
         "bytes" => format!("{} of {}", words::bytes(bar.done), words::bytes(bar.total)),
-        unit => format!("{} of {} {}", bar.done, bar.total, words::plain(unit)),
+        unit => format!("{} of {} {}", bar.done, bar.total, outside::cut(&outside::plain(unit), 20)),
     };
     let left = bar.left.map(|left| format!(" · about {}", words::duration(left))).unwrap_or_default();
     format!(
         "{}{} {} % · {amount}{left}",
         "▓".repeat(tenths),
         "░".repeat(10 - tenths),
-        bar.done.min(total) * 100 / total
+        u128::from(bar.done.min(total)) * 100 / u128::from(total)
     )
 }
 
@@ -144,20 +155,23 @@ fn fields(view: &View) -> Vec<Field> {
         if !value.is_empty() {
             // What to do now is the last that may be cut.
             let limit = if fields.is_empty() { FIRST_FIELD } else { FIELD };
-            fields.push(Field { name: name.to_owned(), value: words::cut(&value, limit), inline });
+            fields.push(Field { name: name.to_owned(), value: outside::seen(outside::cut(&value, limit)), inline });
         }
     };
     if !view.ending.is_empty() {
         add("What happened, and what now", view.ending.join("\n"), false);
     }
     if let Some((question, _)) = &view.question {
-        add("Decide", words::plain(question), false);
+        add("Decide", outside::plain(question), false);
     }
     if let Some(approval) = words::approval(&view.approval) {
         add("Approval", approval, false);
     }
     if let Some(clock) = &view.clock {
         add("RTO", words::rto(clock), true);
+    }
+    if let Some(called) = &view.called {
+        add("Called", called.clone(), true);
     }
     fields
 }
@@ -195,5 +209,5 @@ fn button(view: &View, press: &Press) -> Button {
             (ButtonId::Offer { run, command: command.clone() }, format!("/{command}"), Style::Secondary)
         }
     };
-    Button { id: id.to_string(), label: words::cut(&label, 80), style, disabled: false }
+    Button { id: id.to_string(), label: outside::cut(&label, 80), style, disabled: false }
 }

@@ -3,10 +3,13 @@
 
 pub mod button;
 pub mod card;
+pub mod outside;
 pub mod plan;
 pub mod text;
 pub mod view;
 pub mod words;
 
+#[cfg(test)]
+mod hostile;
 #[cfg(test)]
 mod tests;

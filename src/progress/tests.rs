@@ -3,16 +3,15 @@
 
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
-use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
-use super::{button::ButtonId, card, text, view, words};
+use super::{card, text, view, words};
 use crate::{
     clock::Timestamp,
     config::{load::Configuration, settings::DiscordId},
-    ids::RunId,
+    contacts::Contact,
     run::{
-        event::{ApprovalAsked, Choice, Created, Entry, Event, FailureKind, Person},
+        event::{ApprovalAsked, Called, Choice, Created, Entry, Event, FailureKind, Paged, Person},
         outcome::Outcome,
         state::State,
     },
@@ -20,7 +19,7 @@ use crate::{
 
 const RUN: &str = "01930000-0000-7000-8000-00000000cafe";
 
-fn at(second: i64) -> Timestamp {
+pub(super) fn at(second: i64) -> Timestamp {
     Timestamp::from_timestamp(1_800_000_000 + second, 0).unwrap()
 }
 
@@ -29,19 +28,24 @@ fn person(id: u64, name: &str) -> Person {
 }
 
 /// A run of a shipped command, told event by event.
-struct Story {
-    state: State,
+pub(super) struct Story {
+    pub(super) state: State,
     second: i64,
 }
 
 impl Story {
-    fn of(command: &str) -> Self {
+    pub(super) fn of(command: &str) -> Self {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
         let configuration =
             Configuration::load_with(folder, |name| name.ends_with("TOKEN").then(|| "x".to_owned())).unwrap();
         let command = configuration.commands[command].clone();
         let created = Created {
             scenario: command.scenario.as_ref().map(|name| configuration.settings.scenario[name].clone()),
+            rungs: crate::run::rungs::of(
+                command.scenario.as_ref().map(|name| &configuration.settings.scenario[name]),
+                &configuration.settings.escalation,
+                at(0),
+            ),
             command,
             definition_hash: "hash".to_owned(),
             options: BTreeMap::new(),
@@ -100,7 +104,7 @@ impl Story {
     }
 
     /// Halted, looked at, verified, asked for.
-    fn asked() -> Self {
+    pub(super) fn asked() -> Self {
         Self::of("restore-db")
             .does("announce", "Dana is restoring the database", json!({}))
             .halted("halt")
@@ -339,70 +343,41 @@ fn every_sentence() {
     insta::assert_snapshot!("sentences", sentences.join("\n"));
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+#[test]
+fn calls_say_what_is_being_done_and_what_is_left() {
+    let link = "https://discord.com/channels/1/2/3";
+    let called = |name: &str| Called { role: "Lead".to_owned(), name: name.to_owned(), user: DiscordId(7) };
+    let paged = |percent: u8, due: i64, called: Vec<Called>, unreachable: &[&str]| Paged {
+        percent,
+        due_at: at(due),
+        passed_over: Vec::new(),
+        called,
+        unreachable: unreachable.iter().map(|who| (*who).to_owned()).collect(),
+    };
+    let story = Story::asked().begins("restore");
+    let half = paged(50, 900, vec![called("Omar"), called("Dana")], &[]);
+    let late = paged(90, 1620, vec![called("Omar")], &["Lena (Security Team)"]);
+    let nobody = paged(100, 1800, Vec::new(), &["DBA"]);
+    let card = card::of(&view::of(&story.state, at(905), None));
+    assert!(card.fields.iter().all(|field| field.name != "Called"));
+    let after = story.then(Event::Paged(Box::new(half.clone())));
+    let card = card::of(&view::of(&after.state, at(905), None));
+    let shown = card.fields.iter().find(|field| field.name == "Called").unwrap();
+    let calls = [
+        words::page("<@3> <@4>", &after.state, &half, at(900), at(901), link),
+        words::page("<@3>", &after.state, &late, at(1700), at(1701), link),
+        words::page("", &Story::asked().restored().state, &nobody, at(1801), at(1900), link),
+        shown.value.clone(),
+        words::contacts(&contacts(), &["Security".to_owned()], false),
+        words::contacts(&contacts(), &[], true),
+        words::contacts(&[], &[], false),
+    ];
+    insta::assert_snapshot!("calls", calls.join("\n\n"));
+}
 
-    /// Whatever a target, a person or a file says: within Discord's limits, without a mention, with buttons that read back.
-    #[test]
-    fn nothing_hostile_gets_through(
-        pieces in proptest::collection::vec(
-            prop_oneof![
-                Just("@everyone".to_owned()), Just("<@&300>".to_owned()), Just("```".to_owned()), Just("\u{202e}\0\n".to_owned()),
-                Just("[x](http://y)".to_owned()), Just("😀".repeat(500)), Just("a".repeat(100_000)), ".{0,40}",
-            ],
-            1..6,
-        ),
-    ) {
-        let text = pieces.concat();
-        let mut story = Story::asked()
-            .restored()
-            .approved()
-            .swapped()
-            .fails("start_bot", &text, FailureKind::Failed);
-        story.state.created.requester.name = text.clone();
-        story.state.steps[0].summary = text.clone();
-        story = story.then(Event::QuestionAsked {
-            step: "start_bot".to_owned(),
-            token: "q".repeat(32),
-            question: text.clone(),
-            choices: vec![Choice::Retry, Choice::Answer(text.clone())],
-        });
-        let card = card::of(&view::of(&story.state, at(60), None));
-        let count = |text: &str| text.chars().count();
-        prop_assert!(count(&card.title) <= 256 && count(&card.description) <= 4096 && count(&card.footer) <= 2048);
-        let mut total = count(&card.title) + count(&card.description) + count(&card.footer);
-        prop_assert!(card.fields.len() <= 25);
-        for field in &card.fields {
-            prop_assert!((1..=256).contains(&count(&field.name)) && (1..=1024).contains(&count(&field.value)));
-            total += count(&field.name) + count(&field.value);
-        }
-        prop_assert!(total <= 6000);
-        let mut ids = std::collections::BTreeSet::new();
-        prop_assert!(card.buttons.len() <= 5 && card.buttons.iter().all(|row| (1..=5).contains(&row.len())));
-        for button in card.buttons.iter().flatten() {
-            prop_assert!(button.id.len() <= 100 && (1..=80).contains(&count(&button.label)));
-            prop_assert!(ButtonId::parse(&button.id).is_some());
-            prop_assert!(ids.insert(button.id.clone()), "the same button twice");
-        }
-        let mut all = vec![card.title, card.description];
-        all.extend(card.fields.into_iter().map(|field| field.value));
-        all.push(words::question_call(&text, &story.state, &text, ""));
-        all.push(words::announcement("", &text));
-        let entry = Entry {
-            run: RunId::generate(),
-            seq: 7,
-            at: at(3),
-            event: Event::StepFailed {
-                step: "start_bot".to_owned(), attempt: 1, message: text.clone(), kind: FailureKind::Failed, log: vec![text],
-            },
-        };
-        let post = words::thread_line(&entry, &story.state).unwrap();
-        all.push(post.text);
-        for said in &all[2..] {
-            prop_assert!(count(said) <= 2000);
-        }
-        for said in &all {
-            prop_assert!(!said.contains("@everyone") && !said.contains("<@") && !said.contains('\0'), "{said}");
-        }
-    }
+fn contacts() -> Vec<Contact> {
+    let text = "Role,Name,Discord,Primary,Secondary,Emergency\n\
+                Database *Administrator*,Omar,400000000000000002,+1-555-010-0111,+1-555-010-0112,dba@antbot.local\n\
+                Lead,@everyone,,+49 30 1234567,,\n";
+    crate::contacts::file::parse(Path::new("contacts.csv"), text).unwrap()
 }

@@ -2,6 +2,7 @@
 
 use super::{
     card,
+    outside::{cut, harmless, plain, readable},
     view::{Icon, Line, Overall, View},
     words,
 };
@@ -9,8 +10,11 @@ use super::{
 /// `width` columns at most; colours when `colour`.
 pub fn card(view: &View, width: usize, colour: bool) -> String {
     let inner = width.clamp(40, 200) - 2;
-    let mut lines =
-        vec![paint(&format!("{} · {}", view.title, words::headline(view.overall)), hue(view.overall), colour)];
+    let mut lines = vec![paint(
+        &format!("{} · {}", harmless(&cut(&view.title, 200)), words::headline(view.overall)),
+        hue(view.overall),
+        colour,
+    )];
     for line in &view.lines {
         lines.extend(step(line, inner, colour));
     }
@@ -27,12 +31,12 @@ pub fn card(view: &View, width: usize, colour: bool) -> String {
         }
     }
     let labels: Vec<_> =
-        card::of(view).buttons.into_iter().flatten().map(|button| format!("[{}]", button.label)).collect();
+        card::of(view).buttons.into_iter().flatten().map(|button| format!("[{}]", readable(&button.label))).collect();
     if !labels.is_empty() {
         lines.push(String::new());
         lines.push(labels.join(" "));
     }
-    lines.push(paint(&words::footer(&view.requester, &view.run.short(), view.elapsed), "2", colour));
+    lines.push(paint(&readable(&words::footer(&view.requester, &view.run.short(), view.elapsed)), "2", colour));
     lines.iter().map(|line| format!("│ {line}").trim_end().to_owned()).collect::<Vec<_>>().join("\n")
 }
 
@@ -41,11 +45,14 @@ fn sections(view: &View) -> Vec<(&'static str, Vec<String>)> {
     if let Some(clock) = &view.clock {
         sections.push(("RTO", vec![words::rto(clock)]));
     }
+    if let Some(called) = &view.called {
+        sections.push(("Called", vec![called.clone()]));
+    }
     if let Some(approval) = words::approval(&view.approval) {
         sections.push(("Approval", approval.lines().map(str::to_owned).collect()));
     }
     if let Some((question, _)) = &view.question {
-        sections.push(("Decide", vec![question.clone()]));
+        sections.push(("Decide", vec![plain(question)]));
     }
     if !view.ending.is_empty() {
         sections.push(("Now", view.ending.clone()));
@@ -66,22 +73,17 @@ fn step(line: &Line, width: usize, colour: bool) -> Vec<String> {
     };
     let indent = if line.inner { "  " } else { "" };
     let took = line.took.filter(|took| took.as_millis() >= 100).map(|took| format!("  {}", words::duration(took)));
-    let detail = if line.detail.is_empty() { String::new() } else { format!(" — {}", readable(&line.detail)) };
-    let text = format!("{indent}{sign} {}{}{detail}", line.name, took.unwrap_or_default());
-    let mut lines = vec![paint(&words::cut(&text.replace(['\n', '\r'], " "), width), hue, colour)];
+    let detail =
+        if line.detail.is_empty() { String::new() } else { format!(" — {}", harmless(&cut(&line.detail, 1000))) };
+    let text = format!("{indent}{sign} {}{}{detail}", harmless(&cut(&line.name, 200)), took.unwrap_or_default());
+    let mut lines = vec![paint(&cut(&text, width), hue, colour)];
     if let Some(bar) = &line.bar {
-        lines.push(format!("{indent}  {}", card::bar_text(bar)));
+        lines.push(format!("{indent}  {}", readable(&card::bar_text(bar))));
     }
     if let Some(why) = &line.why {
-        lines.extend(wrap(why, width - 4).into_iter().map(|part| format!("{indent}  {part}")));
+        lines.extend(wrap(&harmless(&cut(why, 1000)), width - 4).into_iter().map(|part| format!("{indent}  {part}")));
     }
     lines
-}
-
-/// What was made harmless for Discord, readable again: a terminal knows no mentions. Control characters stay out.
-fn readable(text: &str) -> String {
-    let text: String = text.chars().filter(|letter| !letter.is_control() && *letter != '\u{200b}').collect();
-    text.replace("\\_", "_").replace("\\*", "*").replace("\\[", "[").replace("\\]", "]").replace("\\>", ">")
 }
 
 fn wrap(text: &str, width: usize) -> Vec<String> {

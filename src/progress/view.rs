@@ -41,6 +41,8 @@ pub struct View {
     pub lines: Vec<Line>,
     pub clock: Option<RtoClock>,
     pub elapsed: Duration,
+    /// Who was called because the RTO is being used up.
+    pub called: Option<String>,
     pub approval: Approval,
     /// The open question and its choices.
     pub question: Option<(String, Vec<Choice>)>,
@@ -137,6 +139,7 @@ pub fn of(state: &State, now: Timestamp, live: Option<&Live>) -> View {
         lines: lines(state, end, live),
         clock: clock(state, end),
         elapsed: elapsed(state.created_at, end),
+        called: state.paged.as_ref().map(|(_, paged)| words::called_so_far(paged)),
         approval: approval(state, now),
         question: state.question.as_ref().map(|question| (question.question.clone(), question.choices.clone())),
         ending: words::ending(state),
@@ -253,7 +256,7 @@ fn of_step(step: &StepState, now: Timestamp, live: Option<&Live>, is_over: bool)
 }
 
 /// One line a branch of a parallel step that is done.
-fn branches(step: &StepState) -> Vec<Line> {
+pub(super) fn branches(step: &StepState) -> Vec<Line> {
     let Action::Parallel(branches) = &step.definition.action else { return Vec::new() };
     let lines = branches.iter().filter_map(|branch| {
         let result = step.outputs.get(&branch.id)?;

@@ -17,14 +17,18 @@ mod gateway;
 mod limits;
 mod log;
 mod model;
+mod page;
 mod permissions;
 mod render;
 mod rest;
+mod scene;
 mod server;
 mod shapes;
 mod state;
 #[cfg(test)]
 mod tests;
+mod tools;
+mod wire;
 pub mod world;
 
 use std::{
@@ -37,13 +41,23 @@ use std::{
 use anyhow::{Context, ensure};
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, Query, State as Shared, ws::WebSocketUpgrade},
-    response::Response,
+    extract::{
+        DefaultBodyLimit, Query, State as Shared,
+        ws::{WebSocketUpgrade, rejection::WebSocketUpgradeRejection},
+    },
+    http::{HeaderMap, header},
+    middleware::from_fn_with_state,
+    response::{IntoResponse, Response},
     routing::{any, get},
 };
 use tokio::{net::TcpListener, task::JoinHandle};
 
-use self::{server::Server, state::State};
+pub use self::scene::{Scene, Tool};
+use self::{
+    server::Server,
+    state::State,
+    wire::{Cut, Wires},
+};
 use crate::clock::Clock;
 
 /// <https://discord.com/developers/docs/events/gateway#sending-heartbeats>
@@ -65,6 +79,8 @@ pub struct Settings {
     pub token: String,
     /// The heartbeat interval that HELLO names.
     pub heartbeat: Duration,
+    /// What the page shows and may start beside the chat.
+    pub scene: Scene,
 }
 
 impl Settings {
@@ -77,6 +93,7 @@ impl Settings {
             clock,
             token: world::TOKEN.to_owned(),
             heartbeat: HEARTBEAT,
+            scene: Scene::default(),
         }
     }
 
@@ -97,17 +114,18 @@ pub struct Rehearsal {
 impl Rehearsal {
     /// Binds and serves. Refuses an address that other machines could reach.
     pub async fn start(settings: Settings) -> anyhow::Result<Self> {
-        let Settings { listen, strict, limits, clock, token, heartbeat } = settings;
+        let Settings { listen, strict, limits, clock, token, heartbeat, scene } = settings;
         ensure!(listen.ip().is_loopback(), "the rehearsal listens on loopback only, not on {listen}");
         let listener =
             TcpListener::bind(listen).await.with_context(|| format!("the rehearsal cannot listen on {listen}"))?;
         let address = listener.local_addr().context("the rehearsal's address")?;
-        let state = State::new(clock, strict, token, format!("http://{address}"), limits);
+        let state = State::new(clock, strict, token, format!("http://{address}"), limits).with_scene(scene);
         let server = Server::new(state, heartbeat);
         let stop = server.stop.clone();
         let app = router(server.clone());
         let task = tokio::spawn(async move {
-            let serving = axum::serve(listener, app).with_graceful_shutdown(async move { stop.cancelled().await });
+            let serving = axum::serve(Wires(listener), app.into_make_service_with_connect_info::<Cut>())
+                .with_graceful_shutdown(async move { stop.cancelled().await });
             if let Err(error) = serving.await {
                 tracing::error!(%error, "the rehearsal stopped serving");
             }
@@ -130,6 +148,11 @@ impl Rehearsal {
         format!("ws://{}", self.address)
     }
 
+    /// As if a bot had begun so many sessions today.
+    pub fn use_up_identifies(&self, count: usize) {
+        self.server.with(|state| (0..count).for_each(|_| gateway::events::count_identify(state)));
+    }
+
     /// Closes every connection and waits for them to end.
     pub async fn shutdown(mut self) {
         self.server.stop.cancel();
@@ -147,20 +170,37 @@ impl Drop for Rehearsal {
 }
 
 fn router(server: Arc<Server>) -> Router {
+    let page = Router::new()
+        .route("/page/{name}", get(page::file))
+        .layer(from_fn_with_state(server.clone(), control::own_pages_only));
     Router::new()
-        .route("/", get(connect))
+        .route("/", get(front))
+        .merge(page)
         .route("/api/{*path}", any(rest::http::handle))
         .nest("/rehearsal/api", control::router(server.clone()))
         .layer(DefaultBodyLimit::max(rest::http::BODY_LIMIT))
         .with_state(server)
 }
 
-/// `GET /?v=10&encoding=json`, as a websocket.
-async fn connect(
+/// `GET /?v=10&encoding=json` as a websocket is the gateway; without an upgrade it is the page, for people.
+async fn front(
     Shared(server): Shared<Arc<Server>>,
     Query(asked): Query<HashMap<String, String>>,
-    upgrade: WebSocketUpgrade,
+    headers: HeaderMap,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
-    let known = asked.get("v").is_some_and(|version| version == "10");
-    upgrade.on_upgrade(move |socket| gateway::serve(socket, server, known))
+    match upgrade {
+        Ok(upgrade) => {
+            if server.with(|state| state.faults.hang_upgrade.take()) {
+                server.stop.cancelled().await;
+            }
+            let known = asked.get("v").is_some_and(|version| version == "10");
+            upgrade.on_upgrade(move |socket| gateway::serve(socket, server, known))
+        }
+        Err(rejection) if headers.contains_key(header::UPGRADE) => rejection.into_response(),
+        Err(_) => match control::for_own_pages(&server, &headers) {
+            Ok(()) => page::index().await,
+            Err(mistake) => mistake.into_response(),
+        },
+    }
 }

@@ -42,8 +42,14 @@ impl Server {
         result
     }
 
-    fn look<T>(&self, look: impl FnOnce(&State) -> T) -> T {
+    /// Looks at the state, and wakes nobody.
+    pub fn look<T>(&self, look: impl FnOnce(&State) -> T) -> T {
         look(&self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Told each time that the state may have changed.
+    pub fn watch(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
     }
 
     /// Waits until `look` finds something, for at most `limit`.

@@ -18,7 +18,10 @@ use super::{
     limits::Limits,
     log::Log,
     model::{Channel, ChannelKind, Command, Interaction, Message, Person, Role, Thread},
-    permissions, render, world,
+    permissions, render,
+    scene::Scene,
+    tools::ToolRun,
+    world,
 };
 use crate::clock::{Clock, Timestamp, elapsed};
 
@@ -45,6 +48,8 @@ pub struct State {
     /// When commands were created, for the 200 a day.
     pub command_creates: VecDeque<Timestamp>,
     pub interactions: BTreeMap<u64, Interaction>,
+    /// Deeds of clients that name them by a nonce, newest first, with the interactions that they made.
+    pub deeds: VecDeque<(String, Option<u64>)>,
     pub sessions: Vec<Session>,
     /// When bots identified, for the 1000 a day.
     pub identifies: VecDeque<Timestamp>,
@@ -54,6 +59,9 @@ pub struct State {
     /// Unknown fields of the request at hand, on their way to its log entry.
     pub unknown_fields: Vec<String>,
     pub changes: broadcast::Sender<Change>,
+    pub scene: Scene,
+    /// The tool that runs, or the last one that did.
+    pub tool: Option<ToolRun>,
     last_id: u64,
 }
 
@@ -74,6 +82,7 @@ impl State {
             commands: Vec::new(),
             command_creates: VecDeque::new(),
             interactions: BTreeMap::new(),
+            deeds: VecDeque::new(),
             sessions: Vec::new(),
             identifies: VecDeque::new(),
             faults: Faults::default(),
@@ -81,8 +90,20 @@ impl State {
             log: Log::default(),
             unknown_fields: Vec::new(),
             changes: broadcast::channel(CHANGES_KEPT).0,
+            scene: Scene::default(),
+            tool: None,
             last_id: 0,
         }
+    }
+
+    pub fn with_scene(mut self, scene: Scene) -> Self {
+        let bot = self.people.iter_mut().find(|person| person.id == world::BOT_USER);
+        if let (Some(bot), Some(name)) = (bot, &scene.bot) {
+            bot.name.clone_from(name);
+            bot.username.clone_from(name);
+        }
+        self.scene = scene;
+        self
     }
 
     pub fn now(&self) -> Timestamp {
@@ -113,6 +134,11 @@ impl State {
 
     pub fn person(&self, id: u64) -> Result<&Person, ApiError> {
         self.people.iter().find(|person| person.id == id).ok_or_else(ApiError::unknown_user)
+    }
+
+    /// The people that can be played: everybody but the bot and the owner, who never come in.
+    pub fn cast(&self) -> impl Iterator<Item = &Person> {
+        self.people.iter().filter(|person| !person.bot && person.id != world::OWNER)
     }
 
     pub fn role(&self, id: u64) -> Result<&Role, ApiError> {
@@ -155,15 +181,26 @@ impl State {
 
     /// Tells every session that asked for this kind of event.
     pub fn dispatch(&mut self, event: &str, data: &Value, intent: u64) {
+        let mut data = data.clone();
+        self.faults.decorate(&mut data);
         for session in &mut self.sessions {
             if intent == intents::ALWAYS || session.intents & intent != 0 {
-                session.dispatch(event, data);
+                if self.faults.unknown_fields {
+                    session.dispatch("EVENT_OF_TOMORROW", &json!({"id": "1"}));
+                }
+                session.dispatch(event, &data);
             }
         }
     }
 
+    /// Whether a bot holds a connection, though it may be dead.
     pub fn connected(&self) -> bool {
         self.sessions.iter().any(Session::connected)
+    }
+
+    /// Whether a bot would hear an event now.
+    pub fn heard(&self) -> bool {
+        self.sessions.iter().any(Session::heard)
     }
 
     /// Keeps a new message and tells about it.
@@ -204,6 +241,14 @@ impl State {
         self.publish("delete", &message, data);
     }
 
+    /// Takes a message away with its channel: only those who look at it are told.
+    pub fn vanish(&mut self, id: u64) {
+        if let Some(message) = self.messages.remove(&id) {
+            let data = json!({"id": id.to_string(), "channel_id": message.channel.to_string()});
+            self.publish("delete", &message, data);
+        }
+    }
+
     fn announce_message(&mut self, id: u64, event: &str, change: &'static str) {
         let Some(message) = self.messages.get(&id).cloned() else { return };
         let plain = render::message(self, &message);
@@ -218,7 +263,7 @@ impl State {
     }
 
     fn publish(&self, change: &'static str, message: &Message, data: Value) {
-        let change = Change { kind: change, channel: message.channel, only_for: message.only_for, data };
+        let change = Change { kind: change, channel: Some(message.channel), only_for: message.only_for, data };
         // Nobody listening is no error.
         let _ = self.changes.send(change);
     }

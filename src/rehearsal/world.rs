@@ -38,9 +38,6 @@ pub const LENA: u64 = 400_000_000_000_000_003;
 /// Has no role.
 pub const GIL: u64 = 400_000_000_000_000_004;
 
-/// The people that the control API can play.
-pub const PEOPLE: [u64; 4] = [DANA, OMAR, LENA, GIL];
-
 const EVERYONE_MAY: u64 = may::VIEW_CHANNEL
     | may::SEND_MESSAGES
     | may::SEND_MESSAGES_IN_THREADS

@@ -35,7 +35,9 @@ impl Delivery {
 pub fn of(event: &Event, action: Option<&Action>) -> &'static [Delivery] {
     match event {
         Event::StepSucceeded { .. } if matches!(action, Some(Action::Notify(_))) => &[Delivery::Channel],
-        Event::ApprovalAsked(_) | Event::QuestionAsked { .. } => &[Delivery::Channel, Delivery::Thread],
+        Event::ApprovalAsked(_) | Event::QuestionAsked { .. } | Event::Paged(_) => {
+            &[Delivery::Channel, Delivery::Thread]
+        }
         Event::Finished { .. } => &[Delivery::Thread],
         Event::RunCreated(_) | Event::Recovered => &[],
         _ => &[Delivery::Thread],

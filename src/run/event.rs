@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::outcome::Outcome;
+use super::{outcome::Outcome, rungs::Rung};
 use crate::{
     clock::Timestamp,
     config::settings::{DiscordId, Scenario},
@@ -44,6 +44,9 @@ pub struct Created {
     /// The target's settings as templates see them; no secrets.
     pub target: Value,
     pub scenario: Option<Scenario>,
+    /// When people are called, in the order of their times.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rungs: Vec<Rung>,
     pub lock: Option<String>,
 }
 
@@ -155,6 +158,8 @@ pub enum Event {
         attempt: u32,
         message: String,
     },
+    /// A rung was due and recovery was not verified: people are called.
+    Paged(Box<Paged>),
     /// Recovery is verified: the RTO clock stops.
     Recovered,
     Finished {
@@ -178,6 +183,29 @@ pub struct ApprovalAsked {
     /// What the approver types.
     pub confirm: Option<String>,
     pub expires_at: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Paged {
+    /// The rung that is used.
+    pub percent: u8,
+    /// When the rung that set it off was due; long before the event when drbot was down.
+    pub due_at: Timestamp,
+    /// Rungs that this one stands for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub passed_over: Vec<u8>,
+    pub called: Vec<Called>,
+    /// Who should be called and cannot be, in Discord.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unreachable: Vec<String>,
+}
+
+/// A contact that is called in Discord.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Called {
+    pub role: String,
+    pub name: String,
+    pub user: DiscordId,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -248,6 +276,7 @@ impl Event {
             Self::UndoStarted { .. } => "undo-started",
             Self::UndoSucceeded { .. } => "undo-succeeded",
             Self::UndoFailed { .. } => "undo-failed",
+            Self::Paged(_) => "paged",
             Self::Recovered => "recovered",
             Self::Finished { .. } => "finished",
         }

@@ -7,9 +7,12 @@
 pub mod context;
 pub mod delivery;
 pub mod event;
+pub mod history;
 pub mod next;
 pub mod outcome;
 pub mod plan;
+pub mod preview;
+pub mod rungs;
 pub mod state;
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use super::{
     state::{State, StepState},
 };
 use crate::runbook::{
-    plan::{Plan, render_plan},
+    plan::{Plan, render_plan, sorted},
     template::TemplateError,
 };
 
@@ -44,5 +44,5 @@ pub fn hash(state: &State) -> Result<String, TemplateError> {
         "target": state.created.target,
         "plan": plan(state)?.hash(),
     });
-    Ok(Sha256::digest(bound.to_string()).iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(Sha256::digest(sorted(&bound).to_string()).iter().map(|byte| format!("{byte:02x}")).collect())
 }

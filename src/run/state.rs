@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::{
-    event::{ApprovalAsked, Choice, Created, Entry, Event, FailureKind, Person, SkipReason},
+    event::{ApprovalAsked, Choice, Created, Entry, Event, FailureKind, Paged, Person, SkipReason},
     outcome::Outcome,
 };
 use crate::{
@@ -30,6 +30,8 @@ pub struct State {
     pub approval: ApprovalState,
     pub question: Option<Question>,
     pub cancelled: Option<Person>,
+    /// What was used last of the run's rungs, and when.
+    pub paged: Option<(Timestamp, Paged)>,
     /// Once set, nothing goes forward any more: what was done is taken back, then the run ends like this.
     pub ending: Option<Ending>,
     pub recovered_at: Option<Timestamp>,
@@ -177,6 +179,7 @@ impl State {
             approval,
             question: None,
             cancelled: None,
+            paged: None,
             ending: None,
             recovered_at: None,
             finished: None,
@@ -349,6 +352,7 @@ impl State {
                 }
                 step.undo = Undo::Failed { attempt: *attempt, message: message.clone() };
             }
+            Event::Paged(paged) => self.page(paged, at)?,
             Event::Recovered => {
                 self.recovered_at.get_or_insert(at);
             }
@@ -433,6 +437,28 @@ impl State {
             Undo::Done { .. } => return Err(format!("step {id} is taken back already")),
         };
         if attempt == before + 1 { Ok(()) } else { Err(format!("undo {attempt} of step {id} after {before}")) }
+    }
+
+    /// Whether a rung may be used now: upwards only, and never once recovery is verified.
+    fn page(&mut self, paged: &Paged, at: Timestamp) -> Result<(), String> {
+        if self.recovered_at.is_some() {
+            return Err("recovery is verified".to_owned());
+        }
+        if !self.created.rungs.iter().any(|rung| rung.percent == paged.percent) {
+            return Err(format!("there is no rung at {} %", paged.percent));
+        }
+        match self.rung_used() {
+            Some(used) if used >= paged.percent => Err(format!("the rung at {used} % was used")),
+            _ => {
+                self.paged = Some((at, paged.clone()));
+                Ok(())
+            }
+        }
+    }
+
+    /// The highest rung that was used so far.
+    pub fn rung_used(&self) -> Option<u8> {
+        self.paged.as_ref().map(|(_, paged)| paged.percent)
     }
 
     fn may_finish(&self, outcome: Outcome) -> Result<(), String> {

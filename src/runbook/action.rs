@@ -5,15 +5,19 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{definition::Step, span::Span};
+
+/// Names of secrets, as the schema says it; `is_secret_name` decides.
+pub(crate) const SECRET_NAME: &str = "^[A-Z][A-Z0-9_]*$";
 
 /// The key under which an action stands in a step; exactly one of them in each.
 pub const ACTION_KEYS: [&str; 10] =
     ["http", "docker", "postgres", "host", "exec", "wait", "ask", "notify", "parallel", "call"];
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Action {
     Http(Http),
@@ -26,7 +30,8 @@ pub enum Action {
     Notify(Notify),
     /// Several read-only steps at once. The step succeeds when all of them do, unless they say `on_failure = "continue"`.
     Parallel(Vec<Step>),
-    /// The steps of another command, in the place of this one. Gone from a definition that is frozen into a run.
+    /// The steps of another command, by its name, in the place of this one.
+    // Gone from a definition that is frozen into a run.
     Call(String),
 }
 
@@ -63,26 +68,52 @@ impl Action {
             Self::Exec(_) | Self::Call(_) => false,
         }
     }
+
+    /// Whether it may be done just to know, without a run: narrower than [`Action::only_reads`], because looking at a
+    /// damaged database may start its server, checking a restored one writes its statistics, and waits and questions
+    /// take somebody's time.
+    pub fn is_a_look(&self) -> bool {
+        match self {
+            Self::Wait(_) | Self::Ask(_) | Self::Notify(_) => false,
+            Self::Postgres(Postgres::Assess { .. } | Postgres::Integrity { .. }) => false,
+            Self::Parallel(steps) => steps.iter().all(|step| step.action.is_a_look()),
+            other => other.only_reads(),
+        }
+    }
 }
 
 /// A request. Exactly one of the methods is given, with the URL. Redirects are not followed.
 /// Result fields: `status`, `json` (when the body is JSON), `body` (text, cut at 64 KiB), `latency_ms`.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("oneOf" = [
+    { "required": ["get"] }, { "required": ["post"] }, { "required": ["put"] }, { "required": ["delete"] },
+]))]
 pub struct Http {
+    /// The URL that is read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"{{ target.api }}/health")]
     pub get: Option<String>,
+    /// The URL that is posted to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"{{ target.api }}/health")]
     pub post: Option<String>,
+    /// The URL that is put to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"{{ target.api }}/health")]
     pub put: Option<String>,
+    /// The URL that is deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"{{ target.api }}/health")]
     pub delete: Option<String>,
+    /// Headers, by name. Not `Authorization`: name a secret as `bearer` instead.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
     /// Name of the secret that is sent as `Authorization: Bearer …`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = SECRET_NAME), example = &"EMERGENCY_TOKEN")]
     pub bearer: Option<String>,
+    /// The body. A text in it that is nothing but `{{ … }}` keeps the type of its value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub json: Option<serde_json::Value>,
 }
@@ -115,43 +146,42 @@ impl Http {
 }
 
 /// A verb on a container, by name.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Docker {
-    /// Looks at the named containers. Result fields: `containers` (list of `{name, state, health, image, started_at}`;
+    /// Looks at several containers. Result fields: `containers` (list of `{name, state, health, image, started_at}`;
     /// state is `missing` where there is none), `down` (names of those not running or unhealthy).
-    Ps {
-        containers: Vec<String>,
-    },
-    /// Result fields: `state` (`running`, `exited`, … or `missing`), `running`, `health`, `image`, `started_at`.
-    Inspect {
-        container: String,
-    },
-    /// Result fields: `lines` (the last `tail` that contain one of `matching`, ignoring case), `matched`.
+    Ps { containers: Vec<String> },
+    /// Looks at a container. Result fields: `state` (`running`, `exited`, … or `missing`), `running`, `health`, `image`, `started_at`.
+    Inspect { container: String },
+    /// Reads a container's log. Result fields: `lines` (the last `tail` that contain one of `matching`, ignoring case), `matched`.
     Logs {
         container: String,
+        /// How many of the last lines are looked at.
         #[serde(default = "default_tail")]
         tail: u32,
+        /// Only lines that contain one of these; all when empty.
         #[serde(default)]
         matching: Vec<String>,
     },
-    Start {
-        container: String,
-    },
+    /// Starts a container.
+    Start { container: String },
+    /// Stops a container.
     Stop {
         container: String,
         /// How long the container may take by itself before it is killed.
         #[serde(default = "default_grace")]
         grace: Span,
     },
+    /// Stops and starts a container.
     Restart {
         container: String,
+        /// How long the container may take by itself before it is killed.
         #[serde(default = "default_grace")]
         grace: Span,
     },
-    Kill {
-        container: String,
-    },
+    /// Kills a container at once.
+    Kill { container: String },
 }
 
 fn default_tail() -> u32 {
@@ -163,7 +193,7 @@ fn default_grace() -> Span {
 }
 
 /// What can be done with the target's PostgreSQL. Names of databases and backups are checked before use.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Postgres {
     /// What is left of the database. Never fails for damage: it reports it.
@@ -182,13 +212,16 @@ pub enum Postgres {
     Verify { backup: String, database: String },
     /// Restores a verified backup beside the live database. Result fields: `server` (`live` or `fresh`), `container`, `volume`, `database`, `bytes`.
     Restore {
+        /// The backup's file name, as `verify` found it.
         backup: String,
         /// SHA-256 that `verify` found; the restore fails when the file is not that any more.
         #[serde(default)]
         sha256: String,
+        /// The new database: `{{ run.scratch_database }}`.
         into: String,
         /// The live database, whose owner, grants and settings come along.
         database: String,
+        /// How many parts are restored at once.
         #[serde(default = "default_jobs")]
         jobs: u32,
     },
@@ -208,7 +241,9 @@ pub enum Postgres {
     /// One read-only statement with bind parameters. Result fields: `rows` (list of objects), `count`.
     Sql {
         database: String,
+        /// One statement that reads, with `$1`, `$2`, … for its parameters.
         query: String,
+        /// The values of the parameters. Templates.
         #[serde(default)]
         params: Vec<String>,
     },
@@ -219,15 +254,19 @@ fn default_jobs() -> u32 {
 }
 
 /// Limits that the machine drbot runs on should keep. Result fields: `disk_free_percent`, `memory_free_percent`, `load_per_core`, `problems`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Host {
+    /// A folder on the disk that is looked at.
     #[serde(default = "default_path")]
     pub disk_path: String,
+    /// At least this much of the disk is free, in percent.
     #[serde(default = "default_free_percent")]
     pub disk_free_percent: u8,
+    /// At least this much of the memory is free, in percent.
     #[serde(default = "default_free_percent")]
     pub memory_free_percent: u8,
+    /// At most this load of the last minute, per core.
     #[serde(default = "default_load")]
     pub load_per_core: f64,
 }
@@ -245,10 +284,13 @@ fn default_load() -> f64 {
 }
 
 /// A program with arguments, never a shell. Result fields: `exit_code`, `stdout`, `stderr`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Exec {
+    /// The program: a path, or a name that is found in PATH.
+    #[schemars(length(min = 1))]
     pub program: String,
+    /// Its arguments, each as it is: there is no shell that splits them.
     #[serde(default)]
     pub args: Vec<String>,
     /// Variables of its otherwise empty environment (PATH is given).
@@ -256,22 +298,30 @@ pub struct Exec {
     pub env: BTreeMap<String, String>,
     /// Secrets that it gets: variable name to secret name.
     #[serde(default)]
+    #[schemars(extend("additionalProperties" = { "type": "string", "pattern": SECRET_NAME }))]
     pub secrets: BTreeMap<String, String>,
+    /// The folder that it runs in.
     #[serde(default)]
     pub directory: Option<String>,
 }
 
 /// Until a probe holds `times` in a row, or for a time. The step's `expect` is applied to each probe.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("oneOf" = [{ "required": ["until"] }, { "required": ["for"] }]))]
 pub struct Wait {
+    /// A probe, which only reads.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Box<Action>>,
+    /// How long; then nothing is probed.
     #[serde(default, rename = "for", skip_serializing_if = "Option::is_none")]
     pub duration: Option<Span>,
+    /// The time between two probes.
     #[serde(default = "default_every")]
     pub every: Span,
+    /// How many times in a row the probe has to hold.
     #[serde(default = "default_times")]
+    #[schemars(range(min = 1))]
     pub times: u32,
 }
 
@@ -284,17 +334,21 @@ fn default_times() -> u32 {
 }
 
 /// A question with buttons. Result fields: `answer`, `by`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Ask {
+    /// What is asked. A template.
     pub question: String,
+    /// One button each.
+    #[schemars(length(min = 1, max = 21))]
     pub choices: Vec<String>,
 }
 
 /// A message into the run's channel.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Notify {
+    /// What is said. A template.
     pub message: String,
     /// Names of roles (of `drbot.toml`) that are mentioned.
     #[serde(default)]

@@ -90,12 +90,7 @@ impl Decoding<'_, '_> {
                 let allowed: Vec<&str> = allowed.iter().map(String::as_str).collect();
                 let is_key = place.last_key() == Some(word.as_str());
                 let what = if is_key { "key" } else { *what };
-                self.report(
-                    place,
-                    is_key,
-                    format!("unknown {what} `{word}`"),
-                    Some(suggest::help(word, allowed.clone())),
-                );
+                self.report(place, is_key, format!("unknown {what} `{word}`"), Some(unknown(word, &allowed)));
                 if is_key { self.rename(place, word, &allowed) } else { self.replace(place) }
             }
             Mistake::Missing(field) => {
@@ -106,7 +101,11 @@ impl Decoding<'_, '_> {
                 self.fill(&missing) || self.replace(place)
             }
             Mistake::Wrong(message) => {
-                self.report(place, false, plain(message), None);
+                // Without a place it is about what was put in for something else, which was reported.
+                if !place.segments().is_empty() || self.document.repaired.is_empty() {
+                    let help = self.shape(place, message);
+                    self.report(place, false, plain(message), help);
+                }
                 self.replace(place)
             }
         }
@@ -176,8 +175,53 @@ impl Decoding<'_, '_> {
         {
             return self.replace(&parent);
         }
-        self.document.remove(place)
+        if !self.document.remove(place) {
+            return false;
+        }
+        // An action or a verb whose value was wrong: what is left of it is none any more.
+        if let Some(parent) = place.parent().filter(|parent| parent.last_key().is_some_and(is_choice))
+            && self.document.value(&parent).and_then(DeValue::as_table).is_some_and(|table| table.is_empty())
+        {
+            return self.replace(&parent);
+        }
+        true
     }
+
+    /// How a value is written whose type is wrong.
+    fn shape(&self, place: &Place, message: &str) -> Option<String> {
+        // A list of tables and the first of them stand at the same place.
+        let parent = place.parent()?;
+        let place = if place.last_key().is_none() { &parent } else { place };
+        let key = place.last_key()?;
+        let value = self.document.value(place)?;
+        let is_list = message.contains("expected a sequence");
+        Some(match (key, value) {
+            ("steps" | "parallel", DeValue::Table(_)) if is_list => format!("write [[{key}]], with two brackets"),
+            ("options", DeValue::Array(_)) => "write [options.NAME] for each".to_owned(),
+            (_, DeValue::String(text)) if is_list => format!("write it as a list: [\"{}\"]", short(text)),
+            _ => return None,
+        })
+    }
+}
+
+/// Whether a table with this key is a choice of one among several.
+fn is_choice(key: &str) -> bool {
+    ["action", "docker", "postgres", "undo", "until"].contains(&key)
+}
+
+/// What to do about a key or word that is none.
+fn unknown(word: &str, allowed: &[&str]) -> String {
+    let help = suggest::help(word, allowed.iter().copied());
+    match word {
+        "url" | "uri" | "method" if allowed.contains(&"get") => {
+            format!("the method is the key of the URL: `get = \"https://…\"`; {help}")
+        }
+        _ => help,
+    }
+}
+
+fn short(text: &str) -> String {
+    text.chars().take(60).collect()
 }
 
 /// ` in …` for messages about something that is not there.
@@ -188,8 +232,35 @@ fn within(place: &Place) -> String {
     }
 }
 
+/// What serde calls by the names of types, as a file writes it.
+const SHAPES: [(&str, &str); 7] = [
+    ("expected struct Http", "expected a table like { get = \"https://…\" }"),
+    ("expected struct Exec", "expected a table like { program = \"systemctl\", args = [\"restart\", \"…\"] }"),
+    ("expected struct Notify", "expected a table like { message = \"…\" }"),
+    ("expected struct Ask", "expected a table like { question = \"…\", choices = [\"…\"] }"),
+    ("expected struct Wait", "expected a table like { for = \"10s\" }"),
+    ("expected struct Host", "expected a table, like {}"),
+    ("expected struct Retry", "expected a table like { attempts = 3 }"),
+];
+
+/// The same where serde goes on with the name of a variant or type.
+const VARIANTS: [(&str, &str); 3] = [
+    ("expected struct variant Docker::Ps", "expected a table like { containers = [\"…\"] }"),
+    ("expected struct variant Docker::", "expected a table like { container = \"…\" }"),
+    ("expected struct", "expected a table"),
+];
+
 /// serde's words for types, in words for people.
 fn plain(message: &str) -> String {
+    let mut message = message.to_owned();
+    for (of_types, shape) in SHAPES {
+        message = message.replace(of_types, shape);
+    }
+    for (of_types, shape) in VARIANTS {
+        if let Some((before, _)) = message.split_once(of_types) {
+            message = format!("{before}{shape}");
+        }
+    }
     message
         .replace("wanted exactly 1 element, found 0 elements", "expected one action, found none")
         .replace("wanted exactly 1 element, more than 1 element", "expected one action, found several")
@@ -199,6 +270,9 @@ fn plain(message: &str) -> String {
         .replace("expected u32", "expected a whole number")
         .replace("expected f64", "expected a number")
         .replace("a sequence", "a list")
+        .replace("type: sequence", "type: a list")
+        .replace("expected a string", "expected a text in quotes")
+        .replace("expected a boolean", "expected true or false")
         .replace(": map,", ": a table,")
         .replace("expected a map", "expected a table")
 }

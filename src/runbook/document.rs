@@ -49,7 +49,9 @@ impl<'t> Document<'t> {
         let mut problems: Vec<Problem> = Vec::new();
         for error in errors.iter().take(MOST_PROBLEMS) {
             let offset = error.span().map_or(0, |span| span.start);
-            let problem = Problem::at(file, text, offset, error.message());
+            let mut problem = Problem::at(file, text, offset, error.message());
+            let line = text.lines().nth(problem.line - 1).unwrap_or_default();
+            problem.help = how_to_write(line).map(str::to_owned);
             // The parser often reports one slip several times.
             if !problems.iter().any(|known| known.line == problem.line) {
                 document.broken.push(problem.line);
@@ -168,6 +170,19 @@ impl<'t> Document<'t> {
                 true
             }
         }
+    }
+}
+
+/// What to do about a line that looks like another language.
+fn how_to_write(line: &str) -> Option<&'static str> {
+    let (key, value) = line.split_once([':', '='])?;
+    let key = key.trim().trim_start_matches("- ");
+    let is_key = !key.is_empty() && key.chars().all(|letter| letter.is_alphanumeric() || "_-.".contains(letter));
+    let is_word = value.trim_start().starts_with(char::is_alphabetic);
+    match line.as_bytes().get(line.len() - value.len() - 1)? {
+        b':' if is_key => Some("this is TOML: write `key = \"text\"`"),
+        b'=' if is_key && is_word => Some("texts stand in quotes: `key = \"text\"`"),
+        _ => None,
     }
 }
 

@@ -27,7 +27,15 @@ fn number(value: &Value, show: impl Fn(f64) -> String) -> Result<Value, Error> {
     }
     match f64::try_from(value.clone()) {
         Ok(number) if number.is_finite() => Ok(Value::from(show(number))),
-        _ => Err(Error::new(ErrorKind::InvalidOperation, format!("`{value}` is not a number"))),
+        _ => Err(Error::new(ErrorKind::InvalidOperation, format!("{} is not a number", named(value)))),
+    }
+}
+
+/// A value in few words: it may be a list of millions.
+fn named(value: &Value) -> String {
+    match value.as_str() {
+        Some(text) => format!("`{}`", text.chars().take(60).collect::<String>()),
+        None => format!("a {}", value.kind()),
     }
 }
 

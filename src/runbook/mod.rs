@@ -7,6 +7,8 @@ pub mod definition;
 pub mod document;
 pub mod expand;
 pub mod filters;
+#[cfg(test)]
+mod hostile;
 mod known;
 mod later;
 pub mod load;
@@ -14,6 +16,7 @@ pub mod place;
 pub mod plan;
 pub mod prepare;
 pub mod problem;
+pub mod schema;
 pub mod span;
 pub mod suggest;
 pub mod template;

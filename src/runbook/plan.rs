@@ -4,6 +4,8 @@
 //! must stay true: two plans with the same hash do the same, so everything that decides what a step does is in it, in
 //! one canonical form.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -38,9 +40,20 @@ pub struct PlannedStep {
 impl Plan {
     /// SHA-256, in hex, of the plan's canonical JSON.
     pub fn hash(&self) -> String {
-        // Objects of serde_json are sorted by key, and the fields of these types have a fixed order.
-        let text = serde_json::to_string(self).unwrap_or_default();
+        let text = sorted(&serde_json::to_value(self).unwrap_or_default()).to_string();
         Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// The same with the keys of every object in order: whatever order they came in, equal values are equal texts.
+pub fn sorted(value: &Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let fields: BTreeMap<&String, &Value> = fields.iter().collect();
+            Value::Object(fields.into_iter().map(|(key, value)| (key.clone(), sorted(value))).collect())
+        }
+        Value::Array(items) => Value::Array(items.iter().map(sorted).collect()),
+        other => other.clone(),
     }
 }
 

@@ -18,11 +18,11 @@ use super::{
     suggest,
 };
 
-const COMMAND_KEYS: [&str; 11] =
+pub(super) const COMMAND_KEYS: [&str; 11] =
     ["summary", "scenario", "risk", "roles", "lock", "target", "options", "approval", "steps", "recovered", "next"];
 
 /// What may stand in a step beside its action.
-pub const STEP_KEYS: [&str; 15] = [
+pub(crate) const STEP_KEYS: [&str; 15] = [
     "id",
     "name",
     "why",
@@ -40,7 +40,7 @@ pub const STEP_KEYS: [&str; 15] = [
     "point_of_no_return",
 ];
 
-const CHECK_KEYS: [&str; 1] = ["expect"];
+pub(super) const CHECK_KEYS: [&str; 1] = ["expect"];
 
 /// Moves the action of every step and check under the key `action`.
 pub fn prepare(document: &mut Document<'_>) -> Vec<Problem> {
@@ -143,11 +143,12 @@ fn correct_keys(document: &mut Document<'_>, place: &Place, allowed: &[&str], pr
         table.keys().map(|key| key.get_ref().to_string()).filter(|key| !allowed.contains(&key.as_str())).collect();
     let mut taken_out = false;
     for key in unknown {
-        problems.push(
-            document
-                .problem_at_key(&place.key(&key), format!("unknown key `{key}`"))
-                .with_help(suggest::help(&key, allowed.iter().copied())),
-        );
+        problems.push(document.problem_at_key(&place.key(&key), format!("unknown key `{key}`")).with_help(
+            match COMMAND_KEYS.contains(&key.as_str()) {
+                true => format!("`{key}` is of the whole command: write it above the first [[steps]]"),
+                false => suggest::help(&key, allowed.iter().copied()),
+            },
+        ));
         let Some(table) = document.table_mut(place) else { continue };
         let Some((written, value)) = table.remove_entry(key.as_str()) else { continue };
         match suggest::nearest(&key, allowed.iter().copied()) {

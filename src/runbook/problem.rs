@@ -51,14 +51,35 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.file.display())?;
+        f.write_str(&shown(&self.file.display().to_string()))?;
         if self.line > 0 {
             write!(f, ":{}:{}", self.line, self.column)?;
         }
-        write!(f, ": {}", self.message)?;
+        write!(f, ": {}", shown(&self.message))?;
         if let Some(help) = &self.help {
-            write!(f, "\n    {help}")?;
+            write!(f, "\n    {}", shown(help))?;
         }
         Ok(())
     }
+}
+
+/// Longer sentences say nothing more.
+const LONGEST: usize = 1200;
+
+/// One line for a terminal: what is repeated from a file may hold anything.
+fn shown(text: &str) -> String {
+    let mut shown = String::new();
+    for letter in text.chars().take(LONGEST) {
+        if letter.is_control()
+            || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
+        {
+            shown.extend(letter.escape_default());
+        } else {
+            shown.push(letter);
+        }
+    }
+    if text.chars().nth(LONGEST).is_some() {
+        shown.push('…');
+    }
+    shown
 }

@@ -68,8 +68,35 @@ impl Serialize for Span {
 
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        text.parse().map_err(de::Error::custom)
+        struct Visitor;
+        impl de::Visitor<'_> for Visitor {
+            type Value = Span;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a length of time in quotes, like \"30s\", \"5m\" or \"1h 30m\"")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Span, E> {
+                text.parse().map_err(E::custom)
+            }
+        }
+        deserializer.deserialize_str(Visitor)
+    }
+}
+
+impl schemars::JsonSchema for Span {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Span".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let units = UNITS.map(|(unit, _)| unit).join("|");
+        schemars::json_schema!({
+            "description": "A length of time: whole numbers with d, h, m, s or ms.",
+            "type": "string",
+            "pattern": format!(r"^\s*([0-9]+\s*({units})\s*)+$"),
+            "examples": ["250ms", "90s", "5m", "1h 30m"],
+        })
     }
 }
 

@@ -76,8 +76,22 @@ pub fn check_size(text: &str) -> Result<(), TemplateError> {
     if blocks.len() > MOST_BLOCKS || blocks.iter().map(tokens).any(|tokens| tokens > MOST_TOKENS) {
         return Err(TemplateError::new(text, "this is too long for a template; make it simpler"));
     }
+    if blocks.iter().any(|block| multiplies_by_much(block)) {
+        return Err(TemplateError::new(text, "this multiplies by too much for a template"));
+    }
     Ok(())
 }
+
+/// Whether something is repeated without end in sight: a list that is multiplied is cheap to make and not to show, and
+/// the fuel does not count it.
+fn multiplies_by_much(code: &str) -> bool {
+    let is_long = |word: &str| word.bytes().filter(u8::is_ascii_digit).count() > LONGEST_FACTOR;
+    code.contains("**")
+        || (code.contains('*') && code.split(|letter: char| !letter.is_alphanumeric() && letter != '_').any(is_long))
+}
+
+/// The most digits of a number in a template that multiplies.
+const LONGEST_FACTOR: usize = 5;
 
 /// A text with its template filled in.
 ///
@@ -92,11 +106,38 @@ fn render_with(text: &str, context: &Value) -> Result<String, TemplateError> {
         return Ok(text.to_owned());
     }
     check_size(text)?;
-    let rendered = environment().render_str(text, context.clone()).map_err(|error| TemplateError::of(text, &error))?;
-    if rendered.len() > LONGEST_TEXT {
+    let environment = environment();
+    let wrong = |error: minijinja::Error| TemplateError::of(text, &error);
+    let mut rendered = Bounded::default();
+    let template = environment.template_from_str(text).map_err(wrong)?;
+    let done = template.render_captured_to(context.clone(), &mut rendered).map(drop);
+    if rendered.is_full {
         return Err(TemplateError::new(text, format!("the text is longer than {} KiB", LONGEST_TEXT / 1024)));
     }
-    Ok(rendered)
+    done.map_err(wrong)?;
+    String::from_utf8(rendered.text).map_err(|error| TemplateError::new(text, error.to_string()))
+}
+
+/// Takes no more than [`LONGEST_TEXT`], so that what would never end ends there.
+#[derive(Default)]
+struct Bounded {
+    text: Vec<u8>,
+    is_full: bool,
+}
+
+impl std::io::Write for Bounded {
+    fn write(&mut self, more: &[u8]) -> std::io::Result<usize> {
+        if self.text.len() + more.len() > LONGEST_TEXT {
+            self.is_full = true;
+            return Err(std::io::ErrorKind::FileTooLarge.into());
+        }
+        self.text.extend_from_slice(more);
+        Ok(more.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 /// The value of an expression.

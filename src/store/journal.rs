@@ -96,6 +96,7 @@ impl Store {
                 .execute(&mut *transaction)
                 .await?;
         }
+        super::rungs::keep(&mut transaction, id, &created.rungs).await?;
         let entry = Entry { run: id, seq: 1, at, event: Event::RunCreated(Box::new(created)) };
         insert(&mut transaction, &entry).await?;
         transaction.commit().await.context("the new run could not be made durable")?;
@@ -139,6 +140,7 @@ impl Store {
             return Err(NotOwned(entry.run).into());
         }
         insert(&mut transaction, entry).await?;
+        super::rungs::settle(&mut transaction, entry).await?;
         for delivery in deliveries {
             sqlx::query("INSERT INTO outbox (run, seq, delivery) VALUES ($1, $2, $3)")
                 .bind(entry.run.to_string())
@@ -219,6 +221,24 @@ impl Store {
         .await
         .context("the list of runs cannot be read")?;
         rows.iter().map(summary).collect()
+    }
+
+    /// The newest finished runs of a command on a target.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn finished_runs(&self, command: &str, target: Option<&str>, limit: u32) -> Result<Vec<RunId>> {
+        let ids: Vec<String> = sqlx::query_scalar(
+            "SELECT id FROM runs WHERE command = $1 AND COALESCE(target, '') = $2 AND finished_at IS NOT NULL
+             ORDER BY created_at DESC, id DESC LIMIT $3",
+        )
+        .bind(command)
+        .bind(target.unwrap_or_default())
+        .bind(i64::from(limit))
+        .fetch_all(&self.readers)
+        .await
+        .context("the list of runs cannot be read")?;
+        ids.iter().map(|id| Ok(id.parse()?)).collect()
     }
 
     /// The runs whose id ends as `text` says (people use the last eight digits), or is it.

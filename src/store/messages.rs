@@ -105,6 +105,18 @@ impl Store {
         Ok(waiting)
     }
 
+    /// How many messages of all runs are still to be told.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn posts_waiting(&self) -> Result<u64> {
+        let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM outbox WHERE delivered_at IS NULL")
+            .fetch_one(&self.readers)
+            .await
+            .context("the outbox cannot be read")?;
+        Ok(u64::try_from(count)?)
+    }
+
     /// Ties rows together before they are sent as one message, so that a repetition is the same message.
     ///
     /// # Errors

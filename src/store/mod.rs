@@ -5,8 +5,10 @@
 //! each transaction begun as `IMMEDIATE` (a deferred one that upgrades fails at once, whatever the busy timeout); reads
 //! have a pool of their own. Statements keep to what PostgreSQL understands too: `$N`, TEXT and BIGINT, `ON CONFLICT`.
 
+pub mod contacts;
 pub mod journal;
 pub mod messages;
+pub mod rungs;
 pub mod samples;
 
 use std::{
@@ -77,6 +79,24 @@ impl Store {
             .await
             .with_context(|| format!("cannot read the store {}", file.display()))?;
         Ok(Self { writer: readers.clone(), readers, folder: folder.to_owned(), _lock: None })
+    }
+
+    /// A store that forgets everything when it is closed, for who only looks.
+    ///
+    /// # Errors
+    /// When there is no memory for it.
+    pub async fn in_memory() -> Result<Self> {
+        let options = SqliteConnectOptions::new().in_memory(true);
+        // One connection: each would have a memory of its own.
+        let only = SqlitePoolOptions::new()
+            .max_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_with(options)
+            .await
+            .context("cannot open a store in memory")?;
+        sqlx::migrate!().run(&only).await.context("cannot make the schema of a store in memory")?;
+        Ok(Self { writer: only.clone(), readers: only, folder: PathBuf::new(), _lock: None })
     }
 
     pub fn folder(&self) -> &Path {

@@ -2,6 +2,8 @@
 
 mod approval;
 mod crash;
+mod escalation;
 mod faults;
 mod limits;
+mod preview;
 mod steps;

@@ -51,6 +51,32 @@ async fn only_the_gateway_of_the_rehearsal_is_dialled() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn figures_are_served_and_a_taken_port_keeps_nobody_from_serving() {
+    let stage = Stage::open().await;
+    let mut bot = Bot::alone(&stage);
+    bot.start();
+    stage.ready().await;
+    stage.person("Dana").types("status", json!({})).await;
+    bot.finished("status").await;
+    let figures = until("the figures of the run", async || {
+        let figures = bot.figures().await;
+        figures.contains("drbot_runs_finished_total{command=\"status\"").then_some(figures)
+    })
+    .await;
+    assert!(figures.contains("# HELP drbot_runs_started_total"), "{figures}");
+    assert!(figures.contains("drbot_runs_unfinished 0"), "{figures}");
+    assert!(figures.contains("drbot_journal_append_seconds_bucket{le=\"0.001\"}"), "{figures}");
+    bot.terminate().await;
+
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    bot.set("DRBOT_LISTEN", &taken.local_addr().unwrap().to_string());
+    bot.start();
+    until("the taken port to be said", async || bot.log().contains("figures cannot be served").then_some(())).await;
+    stage.person("Dana").types("status", json!({})).await;
+    bot.finished("status").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_mistake_is_reported_and_nothing_is_started() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("commands")).unwrap();

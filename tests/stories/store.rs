@@ -40,6 +40,7 @@ fn created(lock: Option<&str>) -> Created {
         channel: DiscordId(20),
         target: serde_json::Value::Null,
         scenario: None,
+        rungs: Vec::new(),
         lock: lock.map(str::to_owned),
     }
 }

@@ -32,7 +32,7 @@ fn folder(commands: &[(&str, &str)]) -> tempfile::TempDir {
     folder
 }
 
-fn problems(commands: &[(&str, &str)]) -> String {
+pub(super) fn problems(commands: &[(&str, &str)]) -> String {
     match Configuration::load_with(folder(commands).path(), |_| None) {
         Ok(_) => String::new(),
         Err(problems) => shown(&problems),
@@ -98,7 +98,8 @@ call = "hlat"
     "#);
 }
 
-const HALT: &str = "summary = 'x'\nrisk = 'safe'\nroles = ['lead']\n[[steps]]\nid = 'a'\nname = 'A'\nhost = {}\n";
+pub(super) const HALT: &str =
+    "summary = 'x'\nrisk = 'safe'\nroles = ['lead']\n[[steps]]\nid = 'a'\nname = 'A'\nhost = {}\n";
 
 #[test]
 fn commands_are_checked_against_each_other() {
@@ -167,17 +168,51 @@ fn settings_are_checked_and_their_paths_resolved() {
     let problems = shown(&load().unwrap_err());
     assert!(!problems.contains("hunter2"));
     insta::assert_snapshot!(problems, @r#"
-    drbot.toml:28:1: unknown key `rot`
-        did you mean `rto`? allowed: name, priority, rpo, rto
-    drbot.toml:79:13: invalid value: string "many", expected a port, 1 to 65535
+    drbot.toml:29:1: unknown key `rot`
+        did you mean `rto`? allowed: name, priority, responsible, rpo, rto
+    drbot.toml:112:13: invalid value: string "many", expected a port, 1 to 65535
     "#);
     std::fs::write(&path, text.replace("rot = ", "rto = ").replace("\"many\"", "5432")).unwrap();
     insta::assert_snapshot!(shown(&load().unwrap_err()), @r#"
-    drbot.toml:59:7: the URL ends with a slash
+    drbot.toml:92:7: the URL ends with a slash
         leave it out: commands write {{ target.api }}/health
-    drbot.toml:76:13: this is not the name of a secret
+    drbot.toml:109:13: this is not the name of a secret
         the name of a variable of .env, like "DB_PASSWORD"; never the password itself
     "#);
+}
+
+#[test]
+fn a_ladder_that_calls_nobody_or_goes_down_is_a_mistake() {
+    let folder = folder(&[("halt.toml", HALT)]);
+    let path = folder.path().join(SETTINGS_FILE);
+    let text = std::fs::read_to_string(&path).unwrap();
+    let text = text
+        .replace("at   = 75", "at   = 40")
+        .replace("at   = 100", "at   = 101")
+        .replace("page = [\"responsible\"]", "page = []")
+        .replace("numbers = [\"lead\"]", "numbers = [\"lead\", \"boss\"]");
+    std::fs::write(&path, &text).unwrap();
+    let problems = Configuration::load_with(folder.path(), |_| None).unwrap_err();
+    insta::assert_snapshot!(shown(&problems), @r#"
+    drbot.toml:69:8: this rung calls nobody
+        contact roles, "responsible" or "everyone"
+    drbot.toml:72:8: rungs go upwards
+        the next rung has a higher percentage than the one before
+    drbot.toml:80:8: this is no share of the RTO
+        percent: 1 to 100
+    drbot.toml:87:20: there is no role `boss`
+        [roles] has dba, lead, operator
+    "#);
+}
+
+#[test]
+fn no_file_takes_the_name_of_a_command_of_drbots_own() {
+    let folder = folder(&[("contacts.toml", HALT)]);
+    let problems = Configuration::load_with(folder.path(), |_| None).unwrap_err();
+    insta::assert_snapshot!(shown(&problems), @"
+    commands/contacts.toml: /contacts is a command of drbot's own
+        give the file another name
+    ");
 }
 
 #[test]
@@ -215,59 +250,5 @@ fn the_readme_is_true() {
     }
     for filter in crate::runbook::filters::NAMES {
         assert!(readme.contains(&format!("| `{filter}` |")), "{filter}");
-    }
-}
-
-mod hostile {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const SHIPPED: [&str; 3] = [
-        include_str!("../../../commands/restore-db.toml"),
-        include_str!("../../../commands/halt.toml"),
-        include_str!("../../../commands/status.toml"),
-    ];
-
-    /// Bits of files that break things.
-    fn bits() -> impl Strategy<Value = String> {
-        prop_oneof![
-            "\\PC{0,8}",
-            "[\\[\\]{}=.\"',\\n#|%-]{1,12}",
-            Just("{{".to_owned()),
-            Just("}}".to_owned()),
-            Just("[[steps]]\n".to_owned()),
-            Just("a.".repeat(3000)),
-            Just("((((".repeat(500)),
-            Just("\u{0}".to_owned()),
-            Just("= 99999999999999999999999\n".to_owned()),
-            Just("id = nan\n".to_owned()),
-        ]
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
-
-        #[test]
-        fn no_text_brings_the_loader_down(
-            which in 0..SHIPPED.len(),
-            cuts in prop::collection::vec((any::<prop::sample::Index>(), 0..40_usize, bits()), 1..6),
-        ) {
-            let mut text: Vec<char> = SHIPPED[which].chars().collect();
-            for (at, length, bit) in cuts {
-                let at = at.index(text.len() + 1);
-                let end = (at + length).min(text.len());
-                text.splice(at..end, bit.chars());
-            }
-            let text: String = text.into_iter().collect();
-            let file = CommandFile { path: "x.toml".into(), name: "x".to_owned(), text };
-            let mut loading = Loading::default();
-            let commands = loading.commands(std::slice::from_ref(&file), None);
-            prop_assert!(loading.problems.len() <= MOST_PROBLEMS);
-            prop_assert!(commands.is_empty() || loading.problems.is_empty());
-            for problem in &loading.problems {
-                prop_assert!(problem.line <= file.text.lines().count() + 1);
-            }
-        }
     }
 }

@@ -55,7 +55,12 @@ pub fn open(state: &mut State, deed: Deed) -> Option<u64> {
         modal: None,
         choices: None,
     };
-    let body = payload(state, &interaction, deed.data);
+    let mut body = payload(state, &interaction, deed.data);
+    if state.faults.unreadable_interactions.take()
+        && let Some(fields) = body.as_object_mut()
+    {
+        fields.remove("attachment_size_limit");
+    }
     let id = interaction.id;
     state.interactions.insert(id, interaction);
     state.dispatch("INTERACTION_CREATE", &body, intents::ALWAYS);

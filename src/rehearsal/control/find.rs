@@ -8,18 +8,15 @@ use crate::rehearsal::{
     model::{Channel, ChannelKind, Message},
     permissions,
     state::{State, items, text},
-    world,
 };
 
 /// One of the people that can be played, by name or id.
 pub fn person(state: &State, wanted: &Value) -> Result<u64, Mistake> {
     let id = snowflake(wanted);
     let name = wanted.as_str().unwrap_or_default();
-    let mut people = state.people.iter().filter(|person| world::PEOPLE.contains(&person.id));
-    let found = people.find(|person| Some(person.id) == id || person.name.eq_ignore_ascii_case(name));
+    let found = state.cast().find(|person| Some(person.id) == id || person.name.eq_ignore_ascii_case(name));
     found.map(|person| person.id).ok_or_else(|| {
-        let names: Vec<&str> =
-            world::PEOPLE.iter().filter_map(|id| Some(state.person(*id).ok()?.name.as_str())).collect();
+        let names: Vec<&str> = state.cast().map(|person| person.name.as_str()).collect();
         Mistake::unknown(format!("there is no person {wanted}; there are {}", names.join(", ")))
     })
 }

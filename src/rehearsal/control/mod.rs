@@ -23,7 +23,16 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use super::{faults, model::Message, render, rest::guilds::give_role, server::Server, state::State, world};
+use super::{
+    faults,
+    model::Message,
+    render,
+    rest::guilds::give_role,
+    server::Server,
+    state::{State, text},
+    tools::{self, ToolRun},
+    world,
+};
 
 /// What the caller got wrong.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,6 +48,10 @@ impl Mistake {
 
     pub fn unknown(message: impl Into<String>) -> Self {
         Self { status: StatusCode::NOT_FOUND, message: message.into() }
+    }
+
+    pub fn busy(message: impl Into<String>) -> Self {
+        Self { status: StatusCode::CONFLICT, message: message.into() }
     }
 
     pub fn refused(message: impl Into<String>) -> Self {
@@ -68,18 +81,28 @@ pub fn router(server: Arc<Server>) -> Router<Arc<Server>> {
         .route("/click", post(click))
         .route("/submit", post(submit))
         .route("/say", post(say))
+        .route("/person", post(person))
         .route("/role", post(role))
         .route("/fault", post(fault))
+        .route("/tool", get(tool).post(start_tool))
         .fallback(async || Mistake::unknown("there is no such call; docs/rehearsal.md lists them"))
         .layer(from_fn_with_state(server, own_pages_only))
 }
 
-async fn own_pages_only(Shared(server): Held, request: Request, next: Next) -> Response {
-    let own = server.with(|state| state.url.clone());
-    if is_foreign(request.headers(), &own) {
-        return Mistake::refused("the control API is not for pages of other sites").into_response();
+/// Refuses what a page of another site asks.
+pub async fn own_pages_only(Shared(server): Held, request: Request, next: Next) -> Response {
+    match for_own_pages(&server, request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err(mistake) => mistake.into_response(),
     }
-    next.run(request).await
+}
+
+pub fn for_own_pages(server: &Server, headers: &HeaderMap) -> Result<(), Mistake> {
+    let own = server.look(|state| state.url.clone());
+    match is_foreign(headers, &own) {
+        true => Err(Mistake::refused("the rehearsal is not for pages of other sites")),
+        false => Ok(()),
+    }
 }
 
 /// A page of another site says so in `Origin`; one that has pointed its own name at loopback says so in `Host`.
@@ -118,6 +141,15 @@ async fn say(Shared(server): Held, body: Bytes) -> Told {
     server.with(|state| people::say(state, &body)).map(Json)
 }
 
+/// Somebody new joins the server.
+async fn person(Shared(server): Held, body: Bytes) -> Told {
+    let body = parse(&body)?;
+    server.with(|state| {
+        people::join(state, &body)?;
+        Ok(Json(overview(state)["people"].clone()))
+    })
+}
+
 /// Gives a person a role or takes it away, as an administrator of the server would.
 async fn role(Shared(server): Held, body: Bytes) -> Told {
     let body = parse(&body)?;
@@ -138,12 +170,24 @@ async fn fault(Shared(server): Held, body: Bytes) -> Told {
     })
 }
 
-async fn state(Shared(server): Held) -> Json<Value> {
-    Json(server.with(|state| overview(state)))
+/// Starts a tool of the scene.
+async fn start_tool(Shared(server): Held, body: Bytes) -> Told {
+    let body = parse(&body)?;
+    tools::start(&server, text(&body, "name")).map(Json)
 }
 
-fn overview(state: &State) -> Value {
-    let people = world::PEOPLE.iter().filter_map(|id| state.person(*id).ok()).map(|person| {
+/// The tool that runs or ran last, with what it printed; null when none ever did.
+async fn tool(Shared(server): Held) -> Json<Value> {
+    Json(server.look(|state| state.tool.as_ref().map(ToolRun::to_json).unwrap_or_default()))
+}
+
+async fn state(Shared(server): Held) -> Json<Value> {
+    Json(server.look(overview))
+}
+
+/// Everything but messages.
+pub fn overview(state: &State) -> Value {
+    let people = state.cast().map(|person| {
         let roles = state.roles.iter().filter(|role| person.roles.contains(&role.id));
         json!({
             "id": person.id.to_string(),
@@ -151,17 +195,22 @@ fn overview(state: &State) -> Value {
             "roles": roles.map(|role| role.name.as_str()).collect::<Vec<_>>(),
         })
     });
-    let roles = state.roles.iter().map(|role| json!({"id": role.id.to_string(), "name": role.name}));
+    let roles =
+        state.roles.iter().map(|role| json!({"id": role.id.to_string(), "name": role.name, "color": role.color}));
     json!({
         "guild": world::GUILD.to_string(),
         "application": world::APPLICATION.to_string(),
         "bot": world::BOT_USER.to_string(),
-        "connected": state.connected(),
+        "bot_name": state.person(world::BOT_USER).map(|bot| bot.name.as_str()).unwrap_or_default(),
+        "connected": state.heard(),
         "people": people.collect::<Vec<_>>(),
         "roles": roles.collect::<Vec<_>>(),
         "channels": state.channels.iter().map(|channel| render::channel(state, channel)).collect::<Vec<_>>(),
         "commands": state.commands.iter().map(render::command).collect::<Vec<_>>(),
         "faults": state.faults.to_json(),
+        "fault_kinds": faults::kinds(state),
+        "scene": state.scene.to_json(),
+        "tool": state.tool.as_ref().map(ToolRun::summary),
     })
 }
 
@@ -186,7 +235,8 @@ fn viewpoint(state: &State, asked: &HashMap<String, String>) -> Result<(Option<u
 
 async fn events(Shared(server): Held, Query(asked): Asked) -> Result<impl IntoResponse, Mistake> {
     let (channel, person) = server.with(|state| viewpoint(state, &asked))?;
-    Ok(events::stream(&server, channel, person))
+    let whole = asked.get("state").is_some_and(|wanted| wanted == "true");
+    Ok(events::stream(&server, channel, person, whole))
 }
 
 async fn log(Shared(server): Held, Query(asked): Asked) -> Json<Value> {

@@ -16,14 +16,36 @@ use super::{
 use crate::rehearsal::{
     compose,
     form::snowflake,
-    model::{Command, InteractionKind},
+    gateway::events::announce_member,
+    model::{Command, InteractionKind, Person},
     permissions, render,
     server::Server,
     state::{State, items, map, text},
 };
 
+/// Nonces that are remembered.
+const DEEDS: usize = 200;
+
+/// A client that lost the answer asks again with the same `nonce`: nothing is done twice, and it gets the same answer.
+pub fn once(
+    state: &mut State,
+    body: &Value,
+    start: fn(&mut State, &Value) -> Result<Option<u64>, Mistake>,
+) -> Result<Option<u64>, Mistake> {
+    let nonce = text(body, "nonce");
+    if let Some((_, id)) = state.deeds.iter().find(|(known, _)| !nonce.is_empty() && known == nonce) {
+        return Ok(*id);
+    }
+    let id = start(state, body)?;
+    if !nonce.is_empty() {
+        state.deeds.truncate(DEEDS - 1);
+        state.deeds.push_front((nonce.to_owned(), id));
+    }
+    Ok(id)
+}
+
 pub async fn command(server: &Arc<Server>, body: &Value) -> Result<Value, Mistake> {
-    let id = server.with(|state| start_command(state, body))?;
+    let id = server.with(|state| once(state, body, start_command))?;
     reaction(server, id).await
 }
 
@@ -71,7 +93,7 @@ pub fn start_autocomplete(state: &mut State, body: &Value) -> Result<Option<u64>
 }
 
 pub async fn click(server: &Arc<Server>, body: &Value) -> Result<Value, Mistake> {
-    let id = server.with(|state| start_click(state, body))?;
+    let id = server.with(|state| once(state, body, start_click))?;
     reaction(server, id).await
 }
 
@@ -99,7 +121,7 @@ pub fn start_click(state: &mut State, body: &Value) -> Result<Option<u64>, Mista
 }
 
 pub async fn submit(server: &Arc<Server>, body: &Value) -> Result<Value, Mistake> {
-    let id = server.with(|state| start_submit(state, body))?;
+    let id = server.with(|state| once(state, body, start_submit))?;
     reaction(server, id).await
 }
 
@@ -123,6 +145,28 @@ pub fn start_submit(state: &mut State, body: &Value) -> Result<Option<u64>, Mist
     let about = modal.custom_id.clone();
     let data = json!({"custom_id": about, "components": components});
     Ok(open(state, Deed { kind: InteractionKind::Modal, person, channel, message, opened_by, about, data }))
+}
+
+/// More people than a list of people shows.
+const MOST_PEOPLE: usize = 100;
+
+/// Somebody new, with these roles.
+pub fn join(state: &mut State, body: &Value) -> Result<(), Mistake> {
+    let name = text(body, "name").trim();
+    if !(1..=32).contains(&name.chars().count()) || state.people.len() >= MOST_PEOPLE {
+        return Err(Mistake::wrong(format!(
+            "\"name\" has 1 to 32 characters, and there are at most {MOST_PEOPLE} people"
+        )));
+    }
+    if state.people.iter().any(|person| person.name.eq_ignore_ascii_case(name)) {
+        return Err(Mistake::refused(format!("{name} is here already")));
+    }
+    let roles = items(body, "roles").iter().map(|role| options::role(state, role)).collect::<Result<Vec<_>, _>>()?;
+    let (id, joined) = (state.next_id(), state.now());
+    let person = Person { id, username: name.to_lowercase(), name: name.to_owned(), bot: false, roles, joined };
+    state.people.push(person);
+    announce_member(state, id, "GUILD_MEMBER_ADD");
+    Ok(())
 }
 
 /// An ordinary message of a person.

@@ -52,9 +52,9 @@ pub fn identifies_left(state: &State) -> usize {
 }
 
 /// The event of a list of roles or people that changed, for those who asked.
-pub fn announce_member(state: &mut State, person: u64) {
+pub fn announce_member(state: &mut State, person: u64, event: &str) {
     let Ok(found) = state.person(person) else { return };
     let mut data = render::member(found);
     data["guild_id"] = json!(world::GUILD.to_string());
-    state.dispatch("GUILD_MEMBER_UPDATE", &data, intents::GUILD_MEMBERS);
+    state.dispatch(event, &data, intents::GUILD_MEMBERS);
 }

@@ -33,6 +33,8 @@ const EVENTS_A_MINUTE: usize = 120;
 const MINUTE: chrono::TimeDelta = chrono::TimeDelta::seconds(60);
 /// How long a closed connection waits for the client's half of the close.
 const LINGER: Duration = Duration::from_secs(1);
+/// How long a dead connection is kept open.
+const DEAD_FOR: Duration = Duration::from_secs(600);
 
 /// How the connection goes on after a frame.
 type Step = Result<(), Out>;
@@ -66,12 +68,16 @@ pub async fn serve(mut socket: WebSocket, server: Arc<Server>, version_known: bo
     if !version_known {
         return close(&mut socket, &server, CLOSE_INVALID_VERSION).await;
     }
-    let (out, queue) = unbounded_channel();
+    let (out, mut queue) = unbounded_channel();
     let heartbeat_due = heartbeat_deadline(&server);
     let id = CONNECTIONS.fetch_add(1, Ordering::Relaxed);
     let mut connection =
         Connection { server: server.clone(), id, out, received: VecDeque::new(), authenticated: false, heartbeat_due };
-    let (ending, keeps_session) = connection.run(&mut socket, queue).await;
+    let (ending, keeps_session) = if server.with(|state| state.faults.silent_connections) {
+        connection.stay_silent(&mut queue).await
+    } else {
+        connection.run(&mut socket, &mut queue).await
+    };
     server.with(|state| {
         if keeps_session {
             state.sessions.iter_mut().filter(|session| session.held_by(id)).for_each(Session::disconnected);
@@ -103,7 +109,7 @@ async fn close(socket: &mut WebSocket, server: &Server, ending: Out) {
 
 impl Connection {
     /// Returns how to end, and whether the session may be resumed afterwards.
-    async fn run(&mut self, socket: &mut WebSocket, mut queue: UnboundedReceiver<Out>) -> (Option<Out>, bool) {
+    async fn run(&mut self, socket: &mut WebSocket, queue: &mut UnboundedReceiver<Out>) -> (Option<Out>, bool) {
         let interval = u64::try_from(self.server.heartbeat.as_millis()).unwrap_or(u64::MAX);
         self.send(
             json!({"op": 10, "s": null, "t": null, "d": {"heartbeat_interval": interval, "_trace": ["rehearsal"]}}),
@@ -120,6 +126,14 @@ impl Connection {
                         }
                     }
                     Out::Drop => return (None, true),
+                    Out::Silence => return self.stay_silent(queue).await,
+                    Out::Invalid(resumable) => {
+                        self.authenticated = false;
+                        let frame = json!({"op": 9, "s": null, "t": null, "d": resumable}).to_string();
+                        if socket.send(Message::Text(frame.into())).await.is_err() {
+                            return (None, true);
+                        }
+                    }
                     ending @ Out::Close(..) => return (Some(ending), true),
                 },
                 frame = socket.recv() => {
@@ -143,6 +157,23 @@ impl Connection {
         }
     }
 
+    /// Neither reads nor writes; the socket's buffers take what the client says.
+    async fn stay_silent(&mut self, queue: &mut UnboundedReceiver<Out>) -> (Option<Out>, bool) {
+        let dropped = async {
+            while let Some(out) = queue.recv().await {
+                if matches!(out, Out::Drop) {
+                    break;
+                }
+            }
+        };
+        tokio::select! {
+            () = self.server.stop.cancelled() => {}
+            () = self.server.clock.sleep(DEAD_FOR) => {}
+            () = dropped => {}
+        }
+        (None, true)
+    }
+
     fn send(&self, frame: Value) {
         // The queue lives as long as `run`.
         let _ = self.out.send(Out::Frame(frame.to_string()));
@@ -161,7 +192,9 @@ impl Connection {
         match opcode {
             1 => {
                 self.heartbeat_due = heartbeat_deadline(&self.server);
-                self.send(json!({"op": 11, "s": null, "t": null, "d": null}));
+                if !self.server.with(|state| state.faults.ignore_heartbeats) {
+                    self.send(json!({"op": 11, "s": null, "t": null, "d": null}));
+                }
                 Ok(())
             }
             2 if self.authenticated => Err(CLOSE_ALREADY_AUTHENTICATED),
@@ -193,9 +226,12 @@ impl Connection {
             forget_old_sessions(state);
             count_identify(state);
             let mut session = Session::new(random_token(), intents, self.id, self.out.clone());
-            session.dispatch("READY", &ready(state, &session.id));
+            let (mut ready, mut guild) = (ready(state, &session.id), render::guild_create(state));
+            state.faults.decorate(&mut ready);
+            state.faults.decorate(&mut guild);
+            session.dispatch("READY", &ready);
             if intents & intents::GUILDS != 0 {
-                session.dispatch("GUILD_CREATE", &render::guild_create(state));
+                session.dispatch("GUILD_CREATE", &guild);
             }
             state.sessions.push(session);
         });
@@ -227,7 +263,13 @@ impl Connection {
     /// Clients disagree whether the token comes with `Bot ` before it.
     fn authenticate(&self, data: &Value) -> Step {
         let token = text(data, "token").trim_start_matches("Bot ").trim();
-        if token == self.server.token { Ok(()) } else { Err(CLOSE_AUTHENTICATION_FAILED) }
+        if token != self.server.token {
+            return Err(CLOSE_AUTHENTICATION_FAILED);
+        }
+        match self.server.with(|state| state.faults.close_at_login) {
+            Some(code) => Err(Out::Close(code, "A fault of the rehearsal.")),
+            None => Ok(()),
+        }
     }
 
     /// <https://discord.com/developers/docs/events/gateway-events#request-guild-members>

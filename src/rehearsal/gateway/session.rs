@@ -30,6 +30,10 @@ pub enum Out {
     Close(u16, &'static str),
     /// Ends the connection without a word, as a cut cable does.
     Drop,
+    /// Says that the session is invalid; true when it can be resumed.
+    Invalid(bool),
+    /// From now on nothing goes through, and the connection stays open.
+    Silence,
 }
 
 #[derive(Debug)]
@@ -39,15 +43,25 @@ pub struct Session {
     seq: u64,
     replay: VecDeque<(u64, String)>,
     connection: Option<(u64, UnboundedSender<Out>)>,
+    /// Its connection is dead, and nobody has noticed.
+    silent: bool,
 }
+
+/// The reason of a close frame that somebody asked for.
+const ON_PURPOSE: &str = "A fault of the rehearsal.";
 
 impl Session {
     pub fn new(id: String, intents: u64, connection: u64, out: UnboundedSender<Out>) -> Self {
-        Self { id, intents, seq: 0, replay: VecDeque::new(), connection: Some((connection, out)) }
+        Self { id, intents, seq: 0, replay: VecDeque::new(), connection: Some((connection, out)), silent: false }
     }
 
     pub fn connected(&self) -> bool {
         self.connection.as_ref().is_some_and(|(_, out)| !out.is_closed())
+    }
+
+    /// Whether somebody would hear what is sent.
+    pub fn heard(&self) -> bool {
+        self.connected() && !self.silent
     }
 
     pub fn held_by(&self, connection: u64) -> bool {
@@ -95,8 +109,12 @@ impl Session {
         if kept > self.replay.len() {
             return false;
         }
-        self.send(Out::Drop);
+        // After Invalid Session a client may resume on the connection that it has.
+        if !self.held_by(connection) {
+            self.send(Out::Drop);
+        }
         self.connection = Some((connection, out));
+        self.silent = false;
         for (_, frame) in self.replay.iter().filter(|(number, _)| *number > seq) {
             self.send(Out::Frame(frame.clone()));
         }
@@ -107,6 +125,25 @@ impl Session {
     pub fn drop_connection(&mut self) {
         self.send(Out::Drop);
         self.connection = None;
+    }
+
+    pub fn invalidate(&mut self, resumable: bool) {
+        self.send(Out::Invalid(resumable));
+    }
+
+    /// Opcode 7.
+    pub fn ask_to_reconnect(&mut self) {
+        self.send(Out::Frame(json!({"op": 7, "s": null, "t": null, "d": null}).to_string()));
+    }
+
+    pub fn close(&mut self, code: u16) {
+        self.send(Out::Close(code, ON_PURPOSE));
+        self.connection = None;
+    }
+
+    pub fn silence(&mut self) {
+        self.send(Out::Silence);
+        self.silent = true;
     }
 
     /// The connection has ended; the session may be resumed.

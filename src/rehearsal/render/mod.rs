@@ -148,7 +148,8 @@ pub fn channel(state: &State, channel: &Channel) -> Value {
 
 fn overwrites(channel: &Channel) -> Vec<Value> {
     let overwrite = |overwrite: &super::model::Overwrite| {
-        let of_member = world::PEOPLE.contains(&overwrite.target) || overwrite.target == world::BOT_USER;
+        let of_member =
+            [world::BOT_USER, world::DANA, world::OMAR, world::LENA, world::GIL].contains(&overwrite.target);
         json!({
             "id": overwrite.target.to_string(),
             "type": i32::from(of_member),

@@ -85,5 +85,5 @@ pub fn give_role(state: &mut State, person: u64, role: u64, held: bool) {
             found.roles.push(role);
         }
     }
-    announce_member(state, person);
+    announce_member(state, person, "GUILD_MEMBER_UPDATE");
 }

@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use axum::{
     body::{Body, Bytes},
-    extract::{FromRequest, Multipart, Request as HttpRequest, State as Shared},
+    extract::{ConnectInfo, FromRequest, Multipart, Request as HttpRequest, State as Shared},
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -15,19 +15,26 @@ use crate::{
     clock::Timestamp,
     rehearsal::{
         error::ApiError,
-        faults::RestStatus,
+        faults::How,
         limits::{self, Scope, Standing},
         log::Entry,
         model::Upload,
         render,
         server::Server,
         state::State,
+        wire::Cut,
     },
 };
 
 /// Enough for ten files and the message that carries them.
 pub const BODY_LIMIT: usize = 128 * 1024 * 1024;
 const PREFIX: &str = "/api/v10";
+
+/// What stands before Discord answers like this when Discord does not.
+const HTML: &str = "<!DOCTYPE html>\n<html><head><title>discord.com | Bad gateway</title></head>\
+                    <body><h1>Bad gateway</h1><p>The web server reported a bad gateway error.</p></body></html>\n";
+/// … and like this to an address that it has banned for a while.
+const BANNED: &str = "error code: 1015";
 
 /// Answers everything below `/api`.
 pub async fn handle(Shared(server): Shared<Arc<Server>>, http: HttpRequest) -> Response {
@@ -36,29 +43,46 @@ pub async fn handle(Shared(server): Shared<Arc<Server>>, http: HttpRequest) -> R
     if slow > 0 {
         server.clock.sleep(Duration::from_millis(slow)).await;
     }
+    let cut = http.extensions().get::<ConnectInfo<Cut>>().map(|ConnectInfo(cut)| cut.clone());
     let (request, bad_body) = match read(http).await {
         Ok(request) => (request, None),
         Err((request, error)) => (request, Some(error)),
     };
-    server.with(|state| perform(state, &request, bad_body, arrived))
+    let (response, lost) = server.with(|state| perform(state, &request, bad_body, arrived));
+    if let (true, Some(cut)) = (lost, cut) {
+        cut.now();
+    }
+    response
 }
 
-fn perform(state: &mut State, request: &Request, bad_body: Option<ApiError>, arrived: Timestamp) -> Response {
+/// The answer, and whether it is to be lost on its way.
+fn perform(state: &mut State, request: &Request, bad_body: Option<ApiError>, arrived: Timestamp) -> (Response, bool) {
     let now = state.now();
     let known_version = !request.path.starts_with("/api/");
     let standing = state.limits.take(limits::rule(&request.method, &request.segments()), now);
     let fault = state.faults.rest(&request.method, &request.path);
     let refused = standing.as_ref().and_then(|standing| standing.refused.map(|scope| (scope, standing.reset_after)));
-    let answer = match (refused, &fault, bad_body) {
-        _ if !known_version => Err(ApiError::new(404, 50041, "Invalid API version provided")),
-        (Some((scope, seconds)), ..) => Err(rate_limited(scope, seconds)),
-        (_, Some(fault @ RestStatus { after: false, .. }), _) => Err(broken(fault)),
-        (_, _, Some(error)) => Err(error),
-        (_, Some(fault), _) => dispatch(state, request).and_then(|_| Err(broken(fault))),
-        _ => dispatch(state, request),
+    let mut code = 0;
+    let mut answered = |answer: super::Answer| {
+        code = answer.as_ref().err().map_or(0, |error| error.code);
+        respond(answer)
     };
-    let code = answer.as_ref().err().map_or(0, |error| error.code);
-    let mut response = respond(answer);
+    let mut response = match (refused, &fault, bad_body) {
+        _ if !known_version => answered(Err(ApiError::new(404, 50041, "Invalid API version provided"))),
+        (Some((scope, seconds)), ..) => answered(Err(rate_limited(scope == Scope::Global, seconds))),
+        (_, Some(How::Status { status, code, after: false }), _) => answered(Err(broken(*status, *code))),
+        (_, Some(How::RateLimit { retry_after: Some(seconds), global }), _) => {
+            answered(Err(rate_limited(*global, *seconds)))
+        }
+        (_, Some(How::RateLimit { retry_after: None, .. }), _) => text(429, "text/plain; charset=UTF-8", BANNED),
+        (_, Some(How::Html { status }), _) => text(*status, "text/html; charset=UTF-8", HTML),
+        (_, _, Some(error)) => answered(Err(error)),
+        (_, Some(How::Status { status, code, after: true }), _) => {
+            let error = broken(*status, *code);
+            answered(dispatch(state, request).and(Err(error)))
+        }
+        _ => answered(dispatch(state, request)),
+    };
     response.headers_mut().extend(headers(standing.as_ref(), now));
     let entry = Entry {
         time: render::time(arrived),
@@ -73,18 +97,23 @@ fn perform(state: &mut State, request: &Request, bad_body: Option<ApiError>, arr
     };
     tracing::debug!(method = entry.method, path = entry.path, status = entry.status, code, "rehearsal answered");
     state.log.add(entry);
-    response
+    (response, fault == Some(How::LostAnswer))
 }
 
-fn broken(fault: &RestStatus) -> ApiError {
-    ApiError::new(fault.status, 0, format!("{}: a fault of the rehearsal", fault.status))
+fn broken(status: u16, code: u32) -> ApiError {
+    ApiError::new(status, code, format!("{status}: a fault of the rehearsal"))
+}
+
+fn text(status: u16, kind: &'static str, body: &'static str) -> Response {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    (status, [(header::CONTENT_TYPE, kind)], body).into_response()
 }
 
 /// <https://discord.com/developers/docs/topics/rate-limits#exceeding-a-rate-limit>
-fn rate_limited(scope: Scope, seconds: f64) -> ApiError {
+fn rate_limited(global: bool, seconds: f64) -> ApiError {
     let mut error = ApiError::new(429, 0, "You are being rate limited.");
     error.retry_after = Some((seconds * 1000.0).ceil() / 1000.0);
-    error.global = scope == Scope::Global;
+    error.global = global;
     error
 }
 

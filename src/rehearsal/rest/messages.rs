@@ -160,6 +160,9 @@ pub fn revise(state: &mut State, message: u64, request: &Request) -> Answer {
 
 fn count_late_edit(state: &mut State, message: &mut Message) -> Result<(), ApiError> {
     let now = state.now();
+    if state.faults.old_messages.is_some_and(|last| message.id <= last) {
+        return Err(ApiError::too_old_to_edit(OLD.as_seconds_f64()));
+    }
     if now - message.created <= OLD {
         return Ok(());
     }

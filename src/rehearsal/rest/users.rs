@@ -17,6 +17,9 @@ use crate::rehearsal::{
 
 pub fn route(state: &mut State, request: &Request, route: &[&str]) -> Answer {
     match (request.method.as_str(), route) {
+        ("GET", ["gateway", ..]) if state.faults.no_gateway_address => {
+            Err(ApiError::new(503, 0, "503: Service Unavailable"))
+        }
         ("GET", ["gateway"]) => ok(json!({"url": gateway_url(state)})),
         ("GET", ["gateway", "bot"]) => ok(json!({
             "url": gateway_url(state),
@@ -57,7 +60,7 @@ fn gateway_url(state: &State) -> String {
 fn open_direct(state: &mut State, request: &Request) -> Answer {
     state.check(&request.body, &shapes::DIRECT_CHANNEL)?;
     let with = request.body.get("recipient_id").and_then(snowflake).unwrap_or(0);
-    if !world::PEOPLE.contains(&with) {
+    if !state.cast().any(|person| person.id == with) {
         return Err(ApiError::new(400, 50033, "Invalid Recipient(s)"));
     }
     let open = |channel: &&Channel| matches!(channel.kind, ChannelKind::Direct { with: person } if person == with);

@@ -27,6 +27,11 @@ pub fn route(state: &mut State, request: &Request, application: u64, token: &str
     if interaction.acknowledged.is_none() {
         return Err(ApiError::unknown_webhook());
     }
+    match state.faults.old_tokens {
+        Some(50_027) => return Err(ApiError::token_expired()),
+        Some(_) => return Err(ApiError::unknown_webhook()),
+        None => {}
+    }
     let message = match rest {
         [] => None,
         ["messages", "@original"] => Some(interaction.original.ok_or_else(ApiError::unknown_message)?),

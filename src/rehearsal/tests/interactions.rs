@@ -221,3 +221,19 @@ fn a_command_of_the_server_is_not_in_direct_messages() {
     let told = play.command(json!({"person": "Gil", "channel": "@dana", "command": "go"})).unwrap_err().message;
     assert!(told.contains("does not see"), "{told}");
 }
+
+#[test]
+fn a_deed_asked_for_again_by_its_nonce_is_done_once() {
+    let mut play = Play::new();
+    play.go();
+    play.events();
+    let mut again = |nonce: &str| {
+        let body = json!({"person": "Dana", "channel": "#incidents", "command": "/go", "nonce": nonce});
+        people::once(&mut play.state, &body, people::start_command).unwrap()
+    };
+    let (first, second, other) = (again("a"), again("a"), again("b"));
+    assert_eq!(first, second);
+    assert_ne!(first, other);
+    assert_ne!(again(""), again(""));
+    assert_eq!(play.events().len(), 4);
+}

@@ -9,8 +9,9 @@ use crate::{
     config::settings::DiscordId,
     ids::RunId,
     run::{
-        event::{ApprovalAsked, Choice, Created, Entry, Event, FailureKind, Person, SkipReason},
+        event::{ApprovalAsked, Choice, Created, Entry, Event, FailureKind, Paged, Person, SkipReason},
         next::{self, Next, WaitingOn},
+        rungs::Rung,
         state::{ApprovalState, Illegal, State, Status},
     },
     runbook::{
@@ -155,6 +156,22 @@ impl Command {
     }
 }
 
+/// 50, 75 and 100 % of a minute.
+fn rungs(at: Timestamp) -> Vec<Rung> {
+    let rung = |(percent, seconds)| Rung {
+        percent,
+        due_at: at + chrono::TimeDelta::seconds(seconds),
+        page: vec!["everyone".to_owned()],
+    };
+    [(50, 30), (75, 45), (100, 60)].map(rung).to_vec()
+}
+
+pub fn paged(percent: u8) -> Event {
+    let due_at = Timestamp::from_timestamp_micros(1_700_000_030_000_000).unwrap();
+    let (passed_over, called, unreachable) = (Vec::new(), Vec::new(), Vec::new());
+    Event::Paged(Box::new(Paged { percent, due_at, passed_over, called, unreachable }))
+}
+
 /// A run as a test tells it: its journal so far, the state folded from it, and the time.
 #[derive(Clone)]
 pub struct Tale {
@@ -175,6 +192,7 @@ impl Tale {
             channel: DiscordId(20),
             target: serde_json::Value::Null,
             scenario: None,
+            rungs: rungs(now),
             lock: None,
         };
         let first = Entry { run: RunId::generate(), seq: 1, at: now, event: Event::RunCreated(Box::new(created)) };

@@ -117,6 +117,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         (id(), 0..4_u32).prop_map(|(step, attempt)| Event::UndoStarted { step, attempt }),
         id().prop_map(|step| Event::UndoSucceeded { step, summary: String::new() }),
         (id(), 0..4_u32).prop_map(|(step, attempt)| Event::UndoFailed { step, attempt, message: String::new() }),
+        (proptest::sample::select(&[50_u8, 75, 100, 7][..])).prop_map(paged),
         Just(Event::Recovered),
         outcome.prop_map(|outcome| Event::Finished { outcome, message: String::new() }),
     ]

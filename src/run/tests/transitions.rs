@@ -255,3 +255,18 @@ fn undos_are_counted_and_done_once() {
     tale.refused(undo(3));
     tale.refused(undone());
 }
+
+#[test]
+fn rungs_are_used_upwards_and_never_once_recovery_is_verified() {
+    let mut tale = Tale::of(command(vec![idempotent("a")]));
+    tale.refused(paged(60));
+    tale.put(paged(50));
+    tale.refused(paged(50));
+    tale.put(paged(100));
+    tale.refused(paged(75));
+    assert_eq!(tale.state.rung_used(), Some(100));
+
+    let mut tale = Tale::of(command(vec![idempotent("a")]));
+    tale.put(started("a", 1)).put(succeeded("a", 1)).put(Event::Recovered);
+    tale.refused(paged(50));
+}

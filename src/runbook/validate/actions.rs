@@ -11,9 +11,9 @@ use crate::runbook::{
     known::Known,
 };
 
-/// Discord: a button's label, and buttons of a message.
+/// Discord: a button's label, and buttons of a message; four are the card's own (approve, deny, plan, stop).
 const LONGEST_LABEL: usize = 80;
-const MOST_BUTTONS: usize = 25;
+const MOST_BUTTONS: usize = 21;
 
 impl Checker<'_> {
     pub(super) fn check_action(&mut self, place: &Place, action: &Action, known: &Known) {

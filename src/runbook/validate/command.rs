@@ -220,6 +220,9 @@ impl Checker<'_> {
         }
         for (index, name) in next.offer.iter().enumerate() {
             self.check_command_name(&place.index(index), name);
+            if next.offer[..index].contains(name) {
+                self.problem(&place.index(index), format!("`{name}` is offered twice"), "one button is enough");
+            }
         }
     }
 

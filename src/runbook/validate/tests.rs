@@ -59,7 +59,7 @@ fn a_step_that_cannot_be_done_is_explained() {
         ("wait.for = '1m'", "11:1 it waits for 1m and is stopped after 10s"),
         ("wait.until.docker.kill.container = 'x'\ntimeout = '1s'", "11:6 a probe only reads"),
         ("wait.until.host = {}", "8:1 the step `second` has no timeout"),
-        ("ask = { question = 'x', choices = [] }", "11:35 a question has 1 to 25 buttons"),
+        ("ask = { question = 'x', choices = [] }", "11:35 a question has 1 to 21 buttons"),
         ("parallel = []", "11:12 there is nothing to do at once"),
         ("parallel = [{ id = 'a', name = 'A', docker.kill.container = 'x' }]", "11:13 what is done at once only reads"),
         ("postgres.counts.database = 'd'", "11:1 which database server? the command has no target"),

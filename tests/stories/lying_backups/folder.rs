@@ -39,6 +39,7 @@ pg_dump -C -f own.sql DB
 pg_dump -Ft -f tar.dump DB
 pg_dump -Fc -T trades -f without-trades.dump DB
 pg_dump -T trades -f without-trades.sql DB
+pg_dump -Fc -T portfolio_positions -f without-positions.dump DB
 pg_dump -T schema_migrations -f without-migrations.sql DB
 pg_dumpall -s -f all.sql
 psql -q -d postgres -c 'CREATE DATABASE NEARLY TEMPLATE DB'

@@ -125,6 +125,9 @@ pub const FOREIGN: &[Row] = &[
     row("of the whole server", Refused, "pg_dumpall", |f| f.odd("all.sql", "a.sql")),
     row("custom, a critical table is missing", Flagged, "public.trades is missing", |f| {
         f.odd("without-trades.dump", "a.dump")
+    }),
+    row("custom, a critical table is missing that no other needs", Flagged, "public.portfolio_positions is missing", |f| {
+        f.odd("without-positions.dump", "a.dump")
     })
     .on_card(),
     row("plain, a critical table is missing", Flagged, "public.trades is missing", |f| {
@@ -258,7 +261,7 @@ pub const NAMES: &[Row] = &[
 
 /// Plain dumps that would do more than make a database.
 pub const PROGRAMS: &[Row] = &[
-    row("made with -C", Refused, "\\connect", |f| f.odd("own.sql", "a.sql")).on_card(),
+    row("made with -C", Refused, "CREATE DATABASE", |f| f.odd("own.sql", "a.sql")).on_card(),
     row("\\connect", Refused, "\\connect", |f| f.plain_with("a.sql", "\\connect trading_bot_prod\nDROP TABLE trades;")),
     row("\\! at the end of a line", Refused, "\\!", |f| f.plain_with("a.sql", "SET a.b = 1; \\! touch /tmp/x")),
     row("\\i", Refused, "\\i", |f| f.plain_with("a.sql", "  \\i /etc/passwd")),
@@ -283,11 +286,11 @@ pub const PROGRAMS: &[Row] = &[
         f.plain_with("a.sql", "SELECT pg_reload_conf();")
     }),
     row("DO", Refused, "DO", |f| f.plain_with("a.sql", "DO $$ BEGIN PERFORM 1; END $$;")),
-    row("an extension, a function, a trigger", Good, "", |f| {
+    row("an extension, a function with odd text", Good, "", |f| {
         f.plain_with(
             "a.sql",
-            "CREATE EXTENSION IF NOT EXISTS pg_stat_statements;\nCREATE FUNCTION public.f() RETURNS event_trigger LANGUAGE \
-             plpgsql AS $_$ BEGIN\n\\connect x\nEND; $_$;\nCREATE EVENT TRIGGER e ON ddl_command_end EXECUTE FUNCTION public.f();",
+            "CREATE EXTENSION IF NOT EXISTS pg_stat_statements WITH SCHEMA public;\nCREATE FUNCTION public.f() RETURNS trigger LANGUAGE \
+             plpgsql AS $_$ BEGIN\n\\connect x\nEND; $_$;",
         )
     }),
 ];

@@ -35,12 +35,19 @@ impl Bot {
         Self::with_variables(stage, nowhere.to_vec())
     }
 
+    /// A bot for a drill: its commands act on nothing but the drill, and bad days are noticed in seconds.
+    pub fn for_drill(stage: &Stage, drill: &super::drill::Drill) -> Self {
+        let bot = Self::with_variables(stage, Vec::new());
+        bot.with("DRBOT_CONFIG", &drill.folder().display().to_string()).with("DRBOT_CHAT_PACE", "12")
+    }
+
     fn with_variables(stage: &Stage, mut variables: Vec<(String, String)>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         variables.extend([
             ("DISCORD_TOKEN".to_owned(), drbot::rehearsal::world::TOKEN.to_owned()),
             ("DISCORD_API_URL".to_owned(), stage.url()),
             ("DRBOT_DATA".to_owned(), folder.path().join("data").display().to_string()),
+            ("DRBOT_LISTEN".to_owned(), "127.0.0.1:0".to_owned()),
             ("DRBOT_CONFIG".to_owned(), env!("CARGO_MANIFEST_DIR").to_owned()),
             ("PATH".to_owned(), std::env::var("PATH").unwrap()),
             ("HOME".to_owned(), std::env::var("HOME").unwrap_or_default()),
@@ -86,11 +93,18 @@ impl Bot {
         child.wait().await.unwrap()
     }
 
-    /// Waits until the process has ended by itself (a failpoint).
-    pub async fn dies(&mut self) {
+    /// `kill -9`.
+    pub async fn kill(&mut self) {
+        self.process.take().unwrap().kill().await.unwrap();
+    }
+
+    /// Waits until the process has ended by itself, and returns how.
+    pub async fn dies(&mut self) -> std::process::ExitStatus {
         let child = self.process.as_mut().unwrap();
-        tokio::time::timeout(super::LIMIT, child.wait()).await.expect("the process to die").unwrap();
+        let waited = tokio::time::timeout(super::LIMIT, child.wait()).await;
+        let Ok(status) = waited else { panic!("the process does not die\n{}", tail(&self.log())) };
         self.process = None;
+        status.unwrap()
     }
 
     /// Whether the process has ended.
@@ -100,6 +114,14 @@ impl Bot {
 
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.log_file()).unwrap_or_default()
+    }
+
+    /// What Prometheus would read of the process that runs now.
+    pub async fn figures(&self) -> String {
+        let log = self.log();
+        let line = log.lines().rev().find(|line| line.contains("figures are served"));
+        let url = line.and_then(|line| line.split_once("url=\"")?.1.split('"').next());
+        reqwest::get(url.expect("figures are served")).await.unwrap().text().await.unwrap()
     }
 
     fn log_file(&self) -> PathBuf {

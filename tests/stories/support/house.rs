@@ -76,6 +76,9 @@ impl House {
             scenario: BTreeMap::new(),
             target: BTreeMap::new(),
             limits: Limits { commands_per_minute: 1000, burst: 1000 },
+            web: None,
+            escalation: Vec::new(),
+            contacts: Default::default(),
         };
         let folder = tempfile::tempdir().unwrap();
         let configuration = Configuration {

@@ -4,8 +4,10 @@
 
 pub mod acting;
 pub mod bot;
+pub mod browser;
 pub mod clock;
 pub mod commands;
+pub mod drill;
 pub mod house;
 pub mod range;
 pub mod scripted;

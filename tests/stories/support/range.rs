@@ -159,6 +159,6 @@ fn trading_bot() -> String {
 }
 
 /// A port that nobody listens on at this moment.
-fn free_port() -> u16 {
+pub(super) fn free_port() -> u16 {
     TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
 }

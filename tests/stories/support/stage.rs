@@ -2,7 +2,7 @@
 
 use drbot::{
     clock::Clock,
-    rehearsal::{Rehearsal, Settings},
+    rehearsal::{Rehearsal, Scene, Settings},
 };
 use serde_json::{Map, Value, json};
 
@@ -16,7 +16,15 @@ pub struct Stage {
 
 impl Stage {
     pub async fn open() -> Self {
-        let settings = Settings { listen: ([127, 0, 0, 1], 0).into(), strict: true, ..Settings::new(Clock::system()) };
+        Self::open_with(Settings::strict(Clock::system())).await
+    }
+
+    /// With something for the page to show beside the chat.
+    pub async fn with_scene(scene: Scene) -> Self {
+        Self::open_with(Settings { scene, ..Settings::strict(Clock::system()) }).await
+    }
+
+    pub async fn open_with(settings: Settings) -> Self {
         Self { rehearsal: Rehearsal::start(settings).await.unwrap(), http: reqwest::Client::new() }
     }
 
@@ -37,16 +45,27 @@ impl Stage {
 
     /// Waits until the bot has registered its commands.
     pub async fn ready(&self) {
+        self.knows("restore-db").await;
+    }
+
+    /// Waits until the bot has registered a command.
+    pub async fn knows(&self, command: &str) {
         until("the bot to register its commands", async || {
             let state = self.get("state").await;
             let names: Vec<_> = state["commands"].as_array()?.iter().map(|command| command["name"].clone()).collect();
-            names.contains(&json!("restore-db")).then_some(())
+            names.contains(&json!(command)).then_some(())
         })
         .await;
     }
 
+    /// Breaks something, or mends it.
+    pub async fn fault(&self, fault: Value) {
+        let answer = self.post("fault", fault.clone()).await;
+        assert!(answer["error"].is_null(), "{fault}: {answer}");
+    }
+
     /// Waits until a bot is at the gateway: one that was killed is away for a moment.
-    async fn connected(&self) {
+    pub async fn connected(&self) {
         until("a bot at the gateway", async || (self.get("state").await["connected"] == json!(true)).then_some(()))
             .await;
     }

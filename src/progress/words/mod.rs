@@ -1,20 +1,28 @@
 //! Every sentence that drbot says to people. Small functions, typed arguments, no I/O.
 //!
 //! The reader is tired and it is 03:00: calm, short, exact, and always what to do. What comes from outside (targets,
-//! options, people) goes through [`plain`] before it is shown: it may be hostile.
+//! options, people) goes through [`super::outside`] before it is shown: it may be hostile.
+
+mod escalation;
 
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::view;
+use escalation::{called, rung};
+pub use escalation::{called_so_far, contacts, page};
+
+use super::{
+    outside::{clean, code, cut, inline_code, plain, readable, seen},
+    view,
+};
 use crate::{
     clock::{Timestamp, elapsed},
     config::settings::DiscordId,
     run::{
         event::{ApprovalAsked, Choice, Entry, Event, FailureKind, SkipReason},
         outcome::Outcome,
-        state::{State, Status, StepState, Undo},
+        state::{ApprovalState, State, Status, StepState, Undo},
     },
     runbook::{
         action::{Action, Postgres},
@@ -72,44 +80,9 @@ pub fn ago(then: Timestamp, now: Timestamp) -> String {
     format!("{} ago", duration(elapsed(then, now)))
 }
 
-/// Text from outside, made harmless for Discord: no mention, no markup, no control or direction characters, one line.
-pub fn plain(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '\n' | '\r' | '\t' => plain.push(' '),
-            letter if letter.is_control() => {}
-            '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' => {}
-            // A zero-width space behind the sign breaks every kind of mention.
-            '@' => plain.push_str("@\u{200b}"),
-            '<' => plain.push_str("<\u{200b}"),
-            '`' => plain.push('\u{2bc}'),
-            '*' | '_' | '~' | '|' | '[' | ']' | '\\' | '>' => {
-                plain.push('\\');
-                plain.push(letter);
-            }
-            letter => plain.push(letter),
-        }
-    }
-    plain
-}
-
-/// Lines from outside for a code block: nothing in it can end the block.
-pub fn code(text: &str) -> String {
-    let clean: String = text
-        .chars()
-        .filter(|letter| !letter.is_control() || *letter == '\n')
-        .map(|letter| if letter == '`' { '\u{2bc}' } else { letter })
-        .collect();
-    clean.replace("<@", "<\u{200b}@").replace('@', "@\u{200b}")
-}
-
-/// At most `limit` characters, with a sign where something was cut.
-pub fn cut(text: &str, limit: usize) -> String {
-    if text.chars().count() <= limit {
-        return text.to_owned();
-    }
-    text.chars().take(limit.saturating_sub(1)).chain(['…']).collect()
+/// The name of a command or an option.
+fn name(name: &str) -> String {
+    cut(&plain(name), 100)
 }
 
 /// Somebody's name, which they chose themselves.
@@ -118,21 +91,21 @@ fn person(name: &str) -> String {
 }
 
 fn list(names: &[String]) -> String {
-    names.iter().map(|name| plain(name)).collect::<Vec<_>>().join(", ")
+    cut(&names.iter().map(|name| cut(&plain(name), 100)).collect::<Vec<_>>().join(", "), 1500)
 }
 
 // ---- answers to a command ----------------------------------------------------------------------------------------------
 
 pub fn started(command: &str, run: &str) -> String {
-    format!("/{} has started (run {run}). Its card shows every step.", plain(command))
+    format!("/{} has started (run {run}). Its card shows every step.", name(command))
 }
 
 pub fn unknown_command(name: &str, known: &[String]) -> String {
-    format!("There is no command /{}. There are: {}.", plain(name), list(known))
+    format!("There is no command /{}. There are: {}.", self::name(name), list(known))
 }
 
 pub fn missing_role(command: &str, roles: &[String]) -> String {
-    let what = if command.is_empty() { "This".to_owned() } else { format!("/{}", plain(command)) };
+    let what = if command.is_empty() { "This".to_owned() } else { format!("/{}", name(command)) };
     match roles {
         [] => format!("{what} is open to nobody: its file names no role."),
         roles => format!("{what} needs one of these roles: {}. Ask somebody who has it.", list(roles)),
@@ -156,22 +129,23 @@ pub fn locked(command: &str, run: &str, requester: &str, since: Timestamp, now: 
     format!(
         "/{} is under way already: {} started it {} (run {run}). Two at once could harm each other; wait for it, or stop \
          it on its card.",
-        plain(command),
+        name(command),
         person(requester),
         ago(since, now),
     )
 }
 
 pub fn bad_option(option: &str, problem: &str) -> String {
-    format!("The option {} cannot be used: {}. Nothing was started.", plain(option), plain(problem))
+    let problem = cut(&plain(problem), 1500);
+    format!("The option {} cannot be used: {problem}. Nothing was started.", name(option))
 }
 
 pub fn unknown_choice(option: &str, value: &str, known: &[String]) -> String {
-    let shown: Vec<_> = known.iter().take(10).map(|name| format!("\n• `{}`", code(name))).collect();
+    let shown: Vec<_> = known.iter().take(10).map(|name| format!("\n• {}", inline_code(name, 100))).collect();
     let more = if known.len() > 10 { format!("\n… and {} more", known.len() - 10) } else { String::new() };
     let there =
         if known.is_empty() { " There are none.".to_owned() } else { format!(" There are:{}{more}", shown.concat()) };
-    format!("There is no {} called `{}`. Nothing was started.{there}", plain(option), code(&cut(value, 100)))
+    format!("There is no {} called {}. Nothing was started.{there}", name(option), inline_code(value, 100))
 }
 
 pub fn stopping() -> String {
@@ -179,13 +153,33 @@ pub fn stopping() -> String {
 }
 
 pub fn broken(problem: &str) -> String {
-    format!("This cannot be run: {}. `drbot check` on the host shows what is wrong.", plain(&cut(problem, 500)))
+    format!("This cannot be run: {}. `drbot check` on the host shows what is wrong.", cut(&plain(problem), 1000))
 }
 
 pub fn store_failed() -> String {
     "My own store cannot be written, so nothing is done: every step must be on record first. See the log on the host; the \
      usual cause is a full disk."
         .to_owned()
+}
+
+/// For everybody to read, because the one it is for cannot be reached otherwise.
+pub fn answered_in_channel(name: &str, text: &str) -> String {
+    cut(&format!("For {}, whom Discord does not let me answer privately: {text}", plain(name)), 2000)
+}
+
+pub fn unreadable() -> String {
+    "I could not read what Discord sent me, so nothing was done. Try again; when that does not help, look at drbot's log on \
+     the host: it probably needs an update."
+        .to_owned()
+}
+
+/// The way to a log that is not this message's own thread.
+pub fn log_is_in(thread: u64) -> String {
+    format!("Its log goes on in <#{thread}>.")
+}
+
+pub fn press_again() -> String {
+    "Nothing has happened yet: the form could not be opened. Press the button again.".to_owned()
 }
 
 // ---- answers to a click ------------------------------------------------------------------------------------------------
@@ -215,7 +209,8 @@ pub fn approval_expired() -> String {
 }
 
 pub fn wrong_confirmation(expected: &str) -> String {
-    format!("Not approved: what you typed is not `{}`. Press Approve again and type exactly that.", code(expected))
+    let expected = inline_code(expected, 500);
+    format!("Not approved: what you typed is not {expected}. Press Approve again and type exactly that.")
 }
 
 pub fn reason_needed() -> String {
@@ -223,7 +218,7 @@ pub fn reason_needed() -> String {
 }
 
 pub fn too_late(why: &str) -> String {
-    format!("Too late: {}.", plain(why))
+    format!("Too late: {}.", cut(&plain(why), 1000))
 }
 
 pub fn approved(missing: usize) -> String {
@@ -288,7 +283,7 @@ pub fn choice_label(choice: &Choice) -> String {
         Choice::Abort => "Abort".to_owned(),
         Choice::Happened => "It happened".to_owned(),
         Choice::DidNotHappen => "It did not happen".to_owned(),
-        Choice::Answer(answer) => plain(answer),
+        Choice::Answer(answer) => seen(clean(answer)),
     }
 }
 
@@ -298,7 +293,12 @@ pub fn confirm_title() -> String {
 
 /// Discord takes 45 characters (Components, text input label).
 pub fn confirm_label(confirm: &str) -> String {
-    cut(&format!("Type {confirm} to approve"), 45)
+    cut(&format!("Type {} to approve", clean(confirm)), 45)
+}
+
+/// Discord takes 100 characters (Components, text input placeholder).
+pub fn confirm_placeholder(confirm: &str) -> String {
+    seen(cut(&clean(confirm), 100))
 }
 
 pub fn deny_title() -> String {
@@ -366,26 +366,26 @@ pub fn thread_line(entry: &Entry, state: &State) -> Option<ThreadPost> {
         Event::StepSucceeded { log, .. } | Event::StepFailed { log, .. } if !log.is_empty() => log.join("\n"),
         _ => return Some(ThreadPost { text, file: None }),
     };
-    if log.chars().count() <= LONGEST_INLINE {
-        text.push_str(&format!("\n```\n{}\n```", code(&log)));
+    // Measured as it is shown: what was made harmless is longer than it was.
+    let is_short = log.chars().nth(LONGEST_INLINE).is_none();
+    if let Some(shown) = is_short.then(|| code(&log)).filter(|shown| shown.chars().nth(LONGEST_INLINE).is_none()) {
+        text.push_str(&format!("\n```\n{shown}\n```"));
         return Some(ThreadPost { text, file: None });
     }
-    let step = entry.event.step().unwrap_or("run").replace(|letter: char| !letter.is_ascii_alphanumeric(), "-");
+    let step =
+        cut(entry.event.step().unwrap_or("run"), 60).replace(|letter: char| !letter.is_ascii_alphanumeric(), "-");
     Some(ThreadPost { text, file: Some((format!("{step}-{}.log", entry.seq), log)) })
 }
 
 /// The same line for `drbot runs`.
 pub fn timeline_line(entry: &Entry, state: &State) -> String {
-    event_line(entry, state)
-        .unwrap_or_else(|| entry.event.kind().to_owned())
-        .replace("**", "")
-        .replace(['\u{200b}', '\\'], "")
+    readable(&event_line(entry, state).unwrap_or_else(|| entry.event.kind().to_owned()).replace("**", ""))
 }
 
 fn event_line(entry: &Entry, state: &State) -> Option<String> {
     let name = |step: &str| {
         let name = state.step(step).map_or(step, |step| step.definition.name.as_str());
-        format!("**{}**", plain(name))
+        format!("**{}**", seen(cut(&plain(name), 100)))
     };
     Some(match &entry.event {
         Event::RunCreated(created) => {
@@ -429,7 +429,7 @@ fn event_line(entry: &Entry, state: &State) -> Option<String> {
         Event::QuestionAsked { question, .. } => format!("❓ {}", plain(question)),
         Event::QuestionAnswered { step, choice, by, reason } => {
             let why = reason.as_deref().map(|reason| format!(" ({})", plain(reason))).unwrap_or_default();
-            format!("{} answered for {}: {}{why}", person(&by.name), name(step), choice_label(choice))
+            format!("{} answered for {}: {}{why}", person(&by.name), name(step), plain(&choice_label(choice)))
         }
         Event::CancelAsked { by, reason } => {
             let why = reason.as_deref().map(|reason| format!(": {}", plain(reason))).unwrap_or_default();
@@ -440,6 +440,14 @@ fn event_line(entry: &Entry, state: &State) -> Option<String> {
         Event::UndoFailed { step, message, .. } => {
             format!("❌ {} could not be taken back: {}", name(step), plain(message))
         }
+        Event::Paged(paged) => format!(
+            "📟 {}: {}",
+            rung(paged, entry.at),
+            match called(paged).as_str() {
+                "" => "nobody can be called in Discord".to_owned(),
+                names => format!("{names} called"),
+            }
+        ),
         Event::Recovered => "🟢 recovery is verified".to_owned(),
         Event::Finished { outcome, message } if message.is_empty() => format!("🏁 {outcome}"),
         Event::Finished { outcome, message } => format!("🏁 {outcome}: {}", plain(message)),
@@ -506,14 +514,15 @@ pub fn approval(approval: &view::Approval) -> Option<String> {
     match approval {
         view::Approval::None => None,
         view::Approval::Open { roles, cost, expires_in, yes, quorum, confirm } => {
-            let mut text = cost.as_deref().map(plain).unwrap_or_default();
+            // Who may approve, and until when, must not be cut away behind it.
+            let mut text = cost.as_deref().map(|cost| cut(&plain(cost), 400)).unwrap_or_default();
             if !text.is_empty() {
                 text.push('\n');
             }
             let typed = if *confirm { ", and type the name that the form asks for" } else { "" };
             text.push_str(&format!(
                 "{} may approve{typed}; not the one who asked. Expires in {}.",
-                roles.join(" or "),
+                cut(&roles.iter().map(|role| name(role)).collect::<Vec<_>>().join(" or "), 200),
                 minutes(*expires_in)
             ));
             if *quorum > 1 {
@@ -528,7 +537,7 @@ pub fn approval(approval: &view::Approval) -> Option<String> {
 }
 
 pub fn footer(requester: &str, run: &str, took: Duration) -> String {
-    format!("asked by {} · run {run} · {}", cut(requester, 80), duration(took))
+    format!("asked by {} · run {run} · {}", cut(&clean(requester), 80), duration(took))
 }
 
 /// What happened and what to do now; empty while the run goes on.
@@ -653,7 +662,7 @@ pub fn backup_choice(backup: &Map<String, Value>) -> String {
     }
     let file = backup.get("file").and_then(Value::as_str).unwrap_or_default();
     parts.push(file.to_owned());
-    cut(&parts.join(" · "), 100)
+    cut(&clean(&parts.join(" · ")), 100)
 }
 
 // ---- the report of a play ----------------------------------------------------------------------------------------------
@@ -665,7 +674,7 @@ pub fn report(state: &State) -> Vec<(String, String)> {
     lines.push(("Outcome".to_owned(), finished.outcome.to_string()));
     let verified = state.recovered_at.map(|at| duration(elapsed(state.created_at, at)));
     lines.push(("Command to verified recovery".to_owned(), verified.unwrap_or_else(|| "not recovered".to_owned())));
-    if let crate::run::state::ApprovalState::Given { asked_at, given_at, .. } = &state.approval {
+    if let ApprovalState::Given { asked_at, given_at, .. } = &state.approval {
         lines.push(("Of that, until approved".to_owned(), duration(elapsed(*asked_at, *given_at))));
     }
     if let Some(scenario) = &state.created.scenario {
@@ -697,13 +706,5 @@ mod tests {
         assert_eq!(shown, ["0 s", "0.4 s", "9.9 s", "59 s", "1 min", "7 min 40 s", "2 h 5 min", "1 d 1 h"]);
         assert_eq!([count(0), count(999), count(1_000), count(-200_000)], ["0", "999", "1,000", "-200,000"]);
         assert_eq!([bytes(1), bytes(20_100_000)], ["1 B", "20.1 MB"]);
-    }
-
-    #[test]
-    fn nothing_from_outside_mentions_or_marks_up() {
-        let text = plain("@everyone <@&1> `x` **b** [a](http://x) \u{202e}evil\u{0} \n> quote");
-        assert!(!text.contains("@e") && !text.contains("<@") && !text.contains('`') && !text.contains('\u{202e}'));
-        assert!(!text.contains("**") && !text.contains("[a](") && !text.contains('\n') && !text.contains('\0'));
-        assert!(!code("```\n@here").contains("```"));
     }
 }

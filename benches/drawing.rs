@@ -1,0 +1,73 @@
+//! What is done again and again while a run goes on: folding its journal, drawing its card, reading the files.
+
+#![expect(clippy::unwrap_used, reason = "a benchmark")]
+
+use std::{collections::BTreeMap, hint::black_box, path::Path};
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use drbot::{
+    clock::Timestamp,
+    config::{load::Configuration, settings::DiscordId},
+    ids::RunId,
+    progress::{card, view},
+    run::{
+        event::{Created, Entry, Event, Person},
+        state::State,
+    },
+};
+
+fn load() -> Configuration {
+    Configuration::load(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap_or_else(|problems| panic!("{problems:?}"))
+}
+
+/// `/restore-db` with every step begun once and settled.
+fn journal(configuration: &Configuration) -> Vec<Entry> {
+    let command = configuration.commands["restore-db"].clone();
+    let run = RunId::generate();
+    let at = Timestamp::from_timestamp_micros(1_800_000_000_000_000).unwrap();
+    let steps = command.steps.clone();
+    let created = Created {
+        scenario: command.scenario.as_ref().map(|name| configuration.settings.scenario[name].clone()),
+        command,
+        definition_hash: String::new(),
+        options: BTreeMap::new(),
+        requester: Person { id: DiscordId(1), name: "Dana".to_owned() },
+        requester_roles: Vec::new(),
+        channel: DiscordId(2),
+        target: serde_json::json!({ "name": "prod", "database": "trading_bot_prod" }),
+        rungs: Vec::new(),
+        lock: None,
+    };
+    let mut events = vec![Event::RunCreated(Box::new(created))];
+    for step in steps {
+        let (id, action) = (step.id.clone(), Box::new(step.action.clone()));
+        events.push(Event::StepStarted { step: id.clone(), attempt: 1, action, facts: Default::default() });
+        let (outputs, log) = (Default::default(), Vec::new());
+        events.push(Event::StepSucceeded {
+            step: id,
+            attempt: 1,
+            outputs,
+            summary: "306241 rows: all good".to_owned(),
+            log,
+        });
+    }
+    let numbered = events.into_iter().zip(1..);
+    numbered.map(|(event, seq)| Entry { run, seq, at, event }).collect()
+}
+
+fn drawing(criterion: &mut Criterion) {
+    let configuration = load();
+    let journal = journal(&configuration);
+    let state = State::replay(&journal).unwrap();
+    let at = state.last_at;
+    criterion.bench_function("fold the journal of /restore-db", |bencher| {
+        bencher.iter(|| State::replay(black_box(&journal)).unwrap());
+    });
+    criterion.bench_function("draw the card of /restore-db", |bencher| {
+        bencher.iter(|| card::of(&view::of(black_box(&state), at, None)));
+    });
+    criterion.bench_function("read and check drbot.toml and commands/", |bencher| bencher.iter(load));
+}
+
+criterion_group!(benches, drawing);
+criterion_main!(benches);

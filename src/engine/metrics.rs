@@ -1,0 +1,54 @@
+//! What the engine counts.
+
+use std::time::Duration;
+
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+
+use crate::run::{event::Event, state::State};
+
+const STARTED: &str = "drbot_runs_started_total";
+const FINISHED: &str = "drbot_runs_finished_total";
+const UNFINISHED: &str = "drbot_runs_unfinished";
+const STEPS: &str = "drbot_steps_total";
+const APPEND: &str = "drbot_journal_append_seconds";
+const REFUSED_APPENDS: &str = "drbot_journal_errors_total";
+
+pub fn describe() {
+    describe_counter!(STARTED, "Runs that were started, by command.");
+    describe_counter!(FINISHED, "Runs that have ended, by command and outcome.");
+    describe_gauge!(UNFINISHED, "Runs that are under way or wait for people.");
+    describe_counter!(STEPS, "Attempts of steps that have ended, by command and how.");
+    describe_histogram!(APPEND, Unit::Seconds, "Time until an event was durable in the journal.");
+    describe_counter!(REFUSED_APPENDS, "Events that could not be written; nothing proceeds meanwhile.");
+}
+
+pub(super) fn started(command: &str) {
+    counter!(STARTED, "command" => command.to_owned()).increment(1);
+}
+
+pub(super) fn unfinished(count: usize) {
+    gauge!(UNFINISHED).set(u32::try_from(count).unwrap_or(u32::MAX));
+}
+
+/// An event is durable.
+pub(super) fn appended(state: &State, event: &Event, took: Duration) {
+    histogram!(APPEND).record(took.as_secs_f64());
+    let command = || state.created.command.name.clone();
+    let how = match event {
+        Event::StepSucceeded { .. } => "succeeded",
+        Event::StepFailed { .. } => "failed",
+        Event::StepInterrupted { .. } => "interrupted",
+        Event::StepUnknown { .. } => "unknown",
+        Event::StepSkipped { .. } => "skipped",
+        Event::Finished { outcome, .. } => {
+            counter!(FINISHED, "command" => command(), "outcome" => outcome.to_string()).increment(1);
+            return;
+        }
+        _ => return,
+    };
+    counter!(STEPS, "command" => command(), "how" => how).increment(1);
+}
+
+pub(super) fn not_appended() {
+    counter!(REFUSED_APPENDS).increment(1);
+}
