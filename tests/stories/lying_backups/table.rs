@@ -126,9 +126,12 @@ pub const FOREIGN: &[Row] = &[
     row("custom, a critical table is missing", Flagged, "public.trades is missing", |f| {
         f.odd("without-trades.dump", "a.dump")
     }),
-    row("custom, a critical table is missing that no other needs", Flagged, "public.portfolio_positions is missing", |f| {
-        f.odd("without-positions.dump", "a.dump")
-    })
+    row(
+        "custom, a critical table is missing that no other needs",
+        Flagged,
+        "public.portfolio_positions is missing",
+        |f| f.odd("without-positions.dump", "a.dump"),
+    )
     .on_card(),
     row("plain, a critical table is missing", Flagged, "public.trades is missing", |f| {
         f.odd("without-trades.sql", "a.sql")
