@@ -28,6 +28,39 @@ fn control_file(range: &Range, volume: &str) -> String {
     ])
 }
 
+/// A network of which a container has an address that was asked for; gone when dropped.
+struct FixedNetwork {
+    name: String,
+    address: String,
+}
+
+impl FixedNetwork {
+    fn with(range: &Range, container: &str) -> Self {
+        let name = format!("{}fixed", range.prefix);
+        // One of the smallest networks, of those that are for tests.
+        let part = std::process::id() % 250;
+        let (subnet, address) = (format!("198.18.{part}.0/29"), format!("198.18.{part}.5"));
+        range.docker(&["network", "create", "--internal", "--subnet", &subnet, &name]);
+        range.docker(&["network", "connect", "--ip", &address, &name, container]);
+        Self { name, address }
+    }
+
+    fn address_of(&self, range: &Range, container: &str) -> String {
+        let format = format!("{{{{(index .NetworkSettings.Networks \"{}\").IPAddress}}}}", self.name);
+        range.docker(&["inspect", "-f", &format, container])
+    }
+}
+
+impl Drop for FixedNetwork {
+    fn drop(&mut self) {
+        let all = format!(
+            "docker network inspect {0} -f '{{{{range $id, $_ := .Containers}}}}{{{{$id}}}} {{{{end}}}}' | xargs -n1 -r docker network disconnect -f {0}; docker network rm {0}",
+            self.name
+        );
+        let _ = std::process::Command::new("sh").args(["-c", &all]).output();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_does_not_start_is_replaced_and_its_volume_is_kept() {
     let range = Range::up();
@@ -41,6 +74,8 @@ async fn a_server_that_does_not_start_is_replaced_and_its_volume_is_kept() {
         newest: before.fields["newest"].as_str().and_then(|at| at.parse().ok()),
     });
     let old_volume = volume(&range, &server);
+    // Others may know it by an address that it always has.
+    let fixed = FixedNetwork::with(&range, &server);
     range.breaks("data-directory-unusable");
     let evidence = control_file(&range, &old_volume);
 
@@ -80,6 +115,7 @@ async fn a_server_that_does_not_start_is_replaced_and_its_volume_is_kept() {
     eprintln!("swap of containers: {:?} ms", swapped.fields["interrupted_ms"]);
     assert_eq!(swapped.fields["kept"], json!(old_volume));
     assert!(swapped.fields["drop_hint"].as_str().unwrap().contains(&old_volume));
+    assert!(swapped.fields["kept_size"].as_u64().unwrap() > 10_000_000, "{:?}", swapped.fields["kept_size"]);
     assert_eq!(volume(&range, &server), new_volume);
     assert!(matches!(acting.probes("swap", acting.swap(), &facts).await, Probe::Happened(_)));
 
@@ -95,6 +131,7 @@ async fn a_server_that_does_not_start_is_replaced_and_its_volume_is_kept() {
     ] {
         assert_eq!(shown(what, &server), shown(what, &aside), "{what}");
     }
+    assert_eq!(fixed.address_of(&range, &server), fixed.address);
     let aliases = shown("{{range .NetworkSettings.Networks}}{{json .Aliases}}{{end}}", &server);
     assert!(aliases.contains("\"postgres\"") && aliases.contains("trading-postgres"), "{aliases}");
     assert_eq!(range.docker(&["ps", "-a", "-q", "--filter", &format!("name=^{fresh}$")]), "", "the fresh one is gone");

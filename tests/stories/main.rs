@@ -13,6 +13,7 @@ mod engine;
 mod first_page;
 mod gateway;
 mod halt_status;
+mod hard_cases;
 mod kills;
 mod lying_backups;
 mod page;
