@@ -56,7 +56,7 @@ impl Acting {
             target,
             sample: None,
             password: PASSWORD.to_owned(),
-            actions: RealActions::new().unwrap(),
+            actions: RealActions::new(),
         }
     }
 
