@@ -175,10 +175,15 @@ async fn replaying(port: u16, ready: Arc<AtomicBool>) -> u16 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_replays_its_log_is_waited_for_and_never_replaced() {
+async fn servers_in_trouble() {
     let range = small();
-    let mut acting = Acting::on(&range, "000000b1");
-    let verified = acting.does("verify", acting.verify(&backup(&range, "dump"))).await.unwrap();
+    one_that_replays_its_log_is_waited_for_and_never_replaced(&range).await;
+    one_whose_disk_fills_up_serves_on(&range).await;
+}
+
+async fn one_that_replays_its_log_is_waited_for_and_never_replaced(range: &Range) {
+    let mut acting = Acting::on(range, "000000b1");
+    let verified = acting.does("verify", acting.verify(&backup(range, "dump"))).await.unwrap();
     let ready = Arc::new(AtomicBool::new(false));
     let port = replaying(range.pg_port, Arc::clone(&ready)).await;
     acting.postgres().port = port;
@@ -192,7 +197,7 @@ async fn a_server_that_replays_its_log_is_waited_for_and_never_replaced() {
     let context = Context { timeout: Duration::from_secs(4), ..acting.context("restore") };
     let why = failure(acting.does_in(context, acting.restore(&verified)).await);
     assert!(why.contains("replays its log") && why.contains("Nothing of it is lost"), "{why}");
-    assert_eq!(made_by(&range, &acting.run), [""; 0]);
+    assert_eq!(made_by(range, &acting.run), [""; 0]);
 
     // In time: it goes on by itself.
     let context = Context { timeout: Duration::from_secs(60), ..acting.context("restore") };
@@ -206,71 +211,99 @@ async fn a_server_that_replays_its_log_is_waited_for_and_never_replaced() {
 }
 
 /// A small disk of the server's own, and a backup that grows beyond it.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_disk_that_fills_up_stops_the_restore_and_not_the_server() {
-    let disk = SmallDisk::new();
-    let range = Range::up_with(&[("RANGE_TRADES", "2000"), ("RANGE_PROJECT", &disk.project)]);
-    range.docker(&["stop", "-t", "2", &range.container("trading-bot")]);
-    let acting = Acting::on(&range, "000000d1");
-    let before = range.checksum();
+async fn one_whose_disk_fills_up_serves_on(range: &Range) {
+    let server = SmallServer::start(range).await;
+    let mut acting = Acting::on(range, "000000d1");
+    acting.postgres().container = server.name.clone();
+    acting.postgres().port = server.port;
+    let before = server.sql(range, CHECKSUM);
 
     // By its size it does not fit: refused before anything is begun.
-    let text = std::fs::read_to_string(range.backups.join(backup(&range, "sql"))).unwrap();
-    let large = range.backups.join("large.sql");
-    let padding = format!("-- {}\n", "x".repeat(1 << 20)).repeat(300);
+    let text = std::fs::read_to_string(range.backups.join(backup(range, "sql"))).unwrap();
     let (begin, end) = text.split_once("-- PostgreSQL database dump complete").unwrap();
-    std::fs::write(&large, format!("{begin}{padding}-- PostgreSQL database dump complete{end}")).unwrap();
-    age(&large);
+    let with = |name: &str, more: &str| {
+        let path = range.backups.join(name);
+        std::fs::write(&path, format!("{begin}{more}-- PostgreSQL database dump complete{end}")).unwrap();
+        age(&path);
+        path
+    };
+    let large = with("large.sql", &format!("-- {}\n", "x".repeat(1 << 20)).repeat(300));
     let verified = acting.does("verify", acting.verify("large.sql")).await.unwrap();
     let why = refusal(acting.does("restore", acting.restore(&verified)).await);
     assert!(why.contains("not enough room") && why.contains("Make room"), "{why}");
     std::fs::remove_file(&large).unwrap();
 
     // By its size it fits, and it is far larger when it is restored.
-    let grows = "CREATE TABLE public.grows AS SELECT repeat('x', 1000) AS x FROM generate_series(1, 2000000);\n";
-    let path = range.backups.join("grows.sql");
-    std::fs::write(&path, format!("{begin}{grows}-- PostgreSQL database dump complete{end}")).unwrap();
-    age(&path);
+    let rows = "SELECT repeat('x', 1000) AS x FROM generate_series(1, 2000000)";
+    with("grows.sql", &format!("CREATE TABLE public.grows AS {rows};\n"));
     let verified = acting.does("verify", acting.verify("grows.sql")).await.unwrap();
     let why = failure(acting.does("restore", acting.restore(&verified)).await);
     assert!(why.contains("before the disk is full") && why.contains("MB are left"), "{why}");
     acting.does("drop", acting.drop_scratch()).await.unwrap();
-    assert_eq!(range.checksum(), before, "the live database serves on, as it was");
-    range.sql("INSERT INTO trading_events (kind) VALUES ('still here')");
-    assert_eq!(made_by(&range, &acting.run), [""; 0]);
-    let started =
-        range.docker(&["inspect", "-f", "{{.RestartCount}} {{.State.Running}}", &range.container("trading-postgres")]);
-    assert_eq!(started, "0 true");
-    assert!(!range.docker_all(&["logs", &range.container("trading-postgres")]).contains("PANIC"));
+    assert_eq!(server.sql(range, CHECKSUM), before, "the live database is as it was");
+    server.sql(range, "INSERT INTO trading_events (kind) VALUES ('it serves on')");
+    assert_eq!(server.sql(range, "SELECT count(*) FROM pg_database WHERE datname LIKE 'drbot%'"), "0");
+    assert_eq!(made_by(range, &acting.run), [""; 0]);
+    let log = range.docker_all(&["logs", &server.name]);
+    assert!(!log.contains("PANIC") && !log.contains("No space left"), "{log}");
 }
+
+const CHECKSUM: &str = "SELECT count(*) || ':' || sum(hashtext(t::text)::bigint) FROM trades t";
 
 fn age(path: &std::path::Path) {
     let file = std::fs::File::options().append(true).open(path).unwrap();
     file.set_modified(file.metadata().unwrap().modified().unwrap() - Duration::from_secs(60)).unwrap();
 }
 
-/// A volume in memory, made before the range needs it; gone when dropped, after the range.
-struct SmallDisk {
-    project: String,
+/// A second server with the range's data, on a volume in memory; gone when dropped.
+struct SmallServer {
+    name: String,
+    volume: String,
+    port: u16,
 }
 
-impl SmallDisk {
-    fn new() -> Self {
-        let project = format!("story{}disk", std::process::id());
-        let volume = format!("{project}_pgdata");
-        let made = std::process::Command::new("docker")
-            .args(["volume", "create", "--driver", "local", "--opt", "type=tmpfs", "--opt", "device=tmpfs"])
-            .args(["--opt", "o=size=420m", &volume])
-            .output()
-            .unwrap();
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        Self { project }
+impl SmallServer {
+    async fn start(range: &Range) -> Self {
+        let (name, volume) = (range.container("small-disk"), range.container("small-disk-data"));
+        let in_memory = ["--opt", "type=tmpfs", "--opt", "device=tmpfs", "--opt", "o=size=420m"];
+        range.docker(&[&["volume", "create", "--driver", "local"], &in_memory[..], &[volume.as_str()]].concat());
+        let port = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+        let variables = range.docker(&[
+            "inspect",
+            "-f",
+            "{{range .Config.Env}}{{println .}}{{end}}",
+            &range.container("trading-postgres"),
+        ]);
+        let published = format!("127.0.0.1:{port}:5432");
+        let mounted = format!("{volume}:/var/lib/postgresql/data");
+        let mut run = vec!["run", "-d", "--name", &name, "-p", &published, "-v", &mounted];
+        variables.lines().filter(|line| line.contains('=')).for_each(|line| run.extend(["-e", line]));
+        run.push("drbot-range-postgres:15");
+        range.docker(&run);
+        let server = Self { name, volume, port };
+        until("the small server to answer", async || {
+            range
+                .docker_all(&["exec", &server.name, "pg_isready", "-h", "127.0.0.1"])
+                .contains("accepting")
+                .then_some(())
+        })
+        .await;
+        let path = range.backups.join(backup(range, "sql"));
+        range.docker(&["cp", path.to_str().unwrap(), &format!("{}:/tmp/all.sql", server.name)]);
+        let fill = ["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-U", "antbot", "-d", DATABASE, "-f", "/tmp/all.sql"];
+        range.docker(&[&["exec", server.name.as_str()], &fill[..]].concat());
+        server
+    }
+
+    fn sql(&self, range: &Range, query: &str) -> String {
+        range.docker(&["exec", &self.name, "psql", "-X", "-A", "-t", "-U", "antbot", "-d", DATABASE, "-c", query])
     }
 }
 
-impl Drop for SmallDisk {
+impl Drop for SmallServer {
     fn drop(&mut self) {
-        let volume = format!("{}_pgdata", self.project);
-        let _ = std::process::Command::new("docker").args(["volume", "rm", "-f", &volume]).output();
+        for gone in [["rm", "-fv", self.name.as_str()], ["volume", "rm", self.volume.as_str()]] {
+            let _ = std::process::Command::new("docker").args(gone).output();
+        }
     }
 }

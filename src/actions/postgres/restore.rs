@@ -79,12 +79,12 @@ pub async fn perform(engine: &docker::Engine, context: &Context, order: &Order<'
         .with_log(log))
 }
 
-/// Ends the tool that was under way, and what it had the server do.
+/// Ends what the server does for the tool that was under way, at once; then the tool.
 async fn stopped(engine: &docker::Engine, context: &Context, server: &Server, why: String) -> Failure {
+    connect::end_own_sessions(server, context).await;
     if let Err(failure) = tools::end_leftovers(engine, context).await {
         tracing::warn!(%failure, "the tool of a stopped restore could not be ended");
     }
-    connect::end_own_sessions(server, context).await;
     Failure::failed(why)
 }
 

@@ -11,6 +11,8 @@ use crate::actions::{Context, Failure, docker};
 
 /// How often it is looked at.
 const EVERY: Duration = Duration::from_millis(100);
+/// As many such times are looked ahead: what is under way takes a moment to end.
+const AHEAD: u64 = 10;
 /// What is left to the live server: a tenth of the disk, within these bounds.
 const LEAST: u64 = 64 << 20;
 const MOST: u64 = 1 << 30;
@@ -68,16 +70,22 @@ impl Disk {
         )))
     }
 
-    /// Returns when so little is left that the live server would be in danger; the reason.
+    /// Returns when so little is left that the live server would be in danger, or will be in a second as it goes; the
+    /// reason.
     pub async fn runs_out(&self, context: &Context) -> String {
+        let mut before = None;
         loop {
-            if let Some(space) = self.space().filter(|space| space.free < reserve(*space)) {
-                return format!(
-                    "it was stopped before the disk is full, which would take the live server down: {} MB are left in {}. \
-                     Make room, then try again",
-                    megabytes(space.free),
-                    self.path.display(),
-                );
+            if let Some(space) = self.space() {
+                let used = before.map_or(0, |before: u64| before.saturating_sub(space.free));
+                before = Some(space.free);
+                if space.free < reserve(space).saturating_add(used.saturating_mul(AHEAD)) {
+                    return format!(
+                        "it was stopped before the disk is full, which would take the live server down: {} MB are left in \
+                         {}. Make room, then try again",
+                        megabytes(space.free),
+                        self.path.display(),
+                    );
+                }
             }
             context.clock.sleep(EVERY).await;
         }

@@ -344,7 +344,7 @@ impl Script {
                 let shown: String = text.chars().take(60).collect();
                 self.refuse(format!(
                     "line {} has a statement that is in no dump of one database: {shown}. It could reach beyond the \
-                     database that it is restored into",
+                     database that it is restored into. Make the dump with pg_dump, without -C",
                     self.began
                 ));
             }
