@@ -5,10 +5,11 @@ PLAY ?= database-corruption
 # The range's demo secrets; a .env of yours wins.
 DEMO := set -a; source range/demo.env; set +a;
 
-.PHONY: help demo demo-down test check-machine peers format lint unit
+.PHONY: help demo rehearse demo-down test check-machine peers format lint unit
 
 help:
 	@echo 'make demo        break a practice system and recover it, in a local Discord (PLAY=$(PLAY))'
+	@echo 'make rehearse    the practice system and a local Discord in the browser; breaking it is up to you'
 	@echo 'make demo-down   take the practice system away'
 	@echo 'make test        format, lints, unit, story and container tests'
 
@@ -20,6 +21,12 @@ demo: check-machine
 	RANGE_BOT_BINARY=$(TARGET)/debug/examples/trading-bot range/up
 	rm -rf .drbot/rehearsal
 	$(DEMO) $(TARGET)/debug/drbot --log warn rehearse --play $(PLAY)
+
+# As the demo, but nothing is broken yet.
+rehearse: check-machine
+	cargo build --bin drbot --example trading-bot
+	RANGE_BOT_BINARY=$(TARGET)/debug/examples/trading-bot range/up
+	$(DEMO) $(TARGET)/debug/drbot --log warn rehearse
 
 demo-down:
 	range/down
