@@ -1,6 +1,6 @@
 //! The world: actions as they are really carried out.
 
-use anyhow::Result;
+use std::sync::OnceLock;
 
 use super::{Actions, Context, Done, Failure, Fields, Probe, docker, exec, host, http, postgres};
 use crate::runbook::action::Action;
@@ -8,16 +8,29 @@ use crate::runbook::action::Action;
 /// Carries actions out in the world. Nothing is connected before it is needed, so it can be had while all is broken.
 #[derive(Debug)]
 pub struct RealActions {
-    http: reqwest::Client,
+    /// Made when it is needed first: reading the machine's certificates takes longer than the rest of the start.
+    http: OnceLock<reqwest::Client>,
     docker: docker::Engine,
 }
 
+impl Default for RealActions {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl RealActions {
-    /// # Errors
-    /// When no HTTP client can be made.
-    pub fn new() -> Result<Self> {
+    pub fn new() -> Self {
         let host = std::env::var("DOCKER_HOST").ok();
-        Ok(Self { http: http::client()?, docker: docker::Engine::new(host.as_deref()) })
+        Self { http: OnceLock::new(), docker: docker::Engine::new(host.as_deref()) }
+    }
+
+    fn http(&self) -> Result<&reqwest::Client, Failure> {
+        if let Some(client) = self.http.get() {
+            return Ok(client);
+        }
+        let client = http::client().map_err(|error| Failure::refused(format!("{error:#}")))?;
+        Ok(self.http.get_or_init(|| client))
     }
 }
 
@@ -33,7 +46,7 @@ impl Actions for RealActions {
 
     async fn perform(&self, action: &Action, context: &Context) -> Result<Done, Failure> {
         match action {
-            Action::Http(action) => http::perform(action, context, &self.http).await,
+            Action::Http(action) => http::perform(action, context, self.http()?).await,
             Action::Docker(action) => docker::perform(&self.docker, action, context).await,
             Action::Postgres(action) => postgres::perform(&self.docker, action, context).await,
             Action::Host(action) => host::perform(action, context).await,

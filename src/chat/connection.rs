@@ -19,7 +19,7 @@ use serenity::{
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 
-use super::{Desk, Settings, handler, rest};
+use super::{Desk, Settings, handler};
 
 /// How long a goodbye may take.
 const GOODBYE: std::time::Duration = std::time::Duration::from_secs(2);
@@ -146,7 +146,7 @@ async fn serve(
     goodbye: &CancellationToken,
 ) -> Result<()> {
     let handler = Arc::new(handler);
-    let mut client = ClientBuilder::new_with_http(http(settings)?, GatewayIntents::GUILDS)
+    let mut client = ClientBuilder::new_with_http(http(settings, desk.rest.client())?, GatewayIntents::GUILDS)
         .event_handler_arc(handler.clone())
         .raw_event_handler(handler::Raw(handler))
         .await
@@ -165,9 +165,9 @@ async fn serve(
 
 /// serenity's own REST client asks for the gateway's address and nothing else. With its rate limiter on it would ignore
 /// the address of a rehearsal.
-fn http(settings: &Settings) -> Result<Http> {
+fn http(settings: &Settings, client: reqwest::Client) -> Result<Http> {
     let builder = HttpBuilder::new(settings.token.expose_secret())
-        .client(rest::client()?)
+        .client(client)
         .ratelimiter_disabled(true)
         .default_allowed_mentions(CreateAllowedMentions::new());
     Ok(match &settings.api_url {

@@ -153,6 +153,11 @@ impl Rest {
         })
     }
 
+    /// For whoever asks Discord something by other means: the machine's certificates are read once.
+    pub(super) fn client(&self) -> reqwest::Client {
+        self.client.clone()
+    }
+
     pub(super) fn clock(&self) -> &Clock {
         &self.clock
     }
@@ -221,7 +226,7 @@ impl Rest {
 }
 
 /// With time limits, which serenity's own client has not.
-pub(super) fn client() -> reqwest::Result<reqwest::Client> {
+fn client() -> reqwest::Result<reqwest::Client> {
     reqwest::Client::builder()
         .user_agent(USER_AGENT)
         .connect_timeout(Duration::from_secs(3))

@@ -51,7 +51,7 @@ impl Bot {
         let web = configuration.settings.web.as_ref();
         let web = web.map(|web| Web::start(web.listen, figures, clock.clone()));
         let store = Store::open(&common.data).await?;
-        let actions = Arc::new(RealActions::new()?);
+        let actions = Arc::new(RealActions::new());
         let engine = Engine::start(configuration, store, actions, secrets, clock).await?;
         let chat = Chat::start(discord, engine.clone())?;
         let escalation = Escalation::start(engine.clone());

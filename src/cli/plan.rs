@@ -47,7 +47,7 @@ pub(super) async fn run(common: &Common, arguments: Arguments, secrets: Secrets,
     // Figures and samples are had where a drbot has served; a plan is had everywhere.
     let has_store = common.data.join("drbot.sqlite").exists();
     let store = if has_store { Store::open_to_read(&common.data).await? } else { Store::in_memory().await? };
-    let actions = Arc::new(RealActions::new()?);
+    let actions = Arc::new(RealActions::new());
     let engine = Engine::to_look(configuration, store.clone(), actions, secrets.clone(), clock);
     let preview = engine.preview(&command, options, arguments.probe).await;
     let mut preview = preview.map_err(|error| anyhow::anyhow!(harmless(&error.to_string())))?;

@@ -85,7 +85,8 @@ async fn look(engine: &Engine, told: &mut HashSet<(crate::ids::RunId, u8)>) {
     };
     for rung in due {
         match engine.page(rung, &contacts).await {
-            Ok(used) => used.then(|| say(&rung, now)).unwrap_or_default(),
+            Ok(true) => say(&rung, now),
+            Ok(false) => {}
             Err(error) if elapsed(rung.due_at, now) > OVERDUE && told.insert((rung.run, rung.percent)) => {
                 tracing::error!(
                     run = %rung.run.short(), percent = rung.percent, error = format!("{error:#}"),

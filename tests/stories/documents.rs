@@ -204,7 +204,7 @@ async fn the_guides_command_is_checked_planned_and_run() {
         let command = configuration.commands["clear-cache"].clone();
         let options = BTreeMap::from([("reason".to_owned(), "prices of yesterday".to_owned())]);
         let secrets = Secrets::from_lookup(|name| (name == "SHOP_TOKEN").then(|| "the value of SHOP_TOKEN".to_owned()));
-        let actions = || Arc::new(RealActions::new().unwrap());
+        let actions = || Arc::new(RealActions::new());
         let clock = Clock::system();
 
         let memory = Store::in_memory().await.unwrap();

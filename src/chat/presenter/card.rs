@@ -14,6 +14,7 @@ use super::{
     shower::Shower,
 };
 use crate::{
+    clock::elapsed,
     engine::Snapshot,
     progress::{self, card::Card, words},
     run::state::Status,
@@ -22,8 +23,11 @@ use crate::{
 
 /// A card is drawn again this often while its run goes on, so that clocks on it move.
 const REFRESH: Duration = Duration::from_secs(5);
-/// … and this often while it waits for people, which may be all night.
-const REFRESH_WAITING: Duration = Duration::from_secs(60);
+/// … this often while it waits for people …
+const REFRESH_WAITING: Duration = Duration::from_secs(10);
+/// … and this often when it has waited for long, which may be all night.
+const REFRESH_PATIENT: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_secs(30 * 60);
 
 impl Shower {
     /// Draws the card as the run goes, until its last state is shown.
@@ -53,7 +57,11 @@ impl Shower {
                 return Ok(());
             }
             let under_way = snapshot.state.steps.iter().any(|step| step.status == Status::Running);
-            let refresh = if under_way { REFRESH } else { REFRESH_WAITING };
+            let refresh = match elapsed(snapshot.state.last_at, self.clock().now()) {
+                _ if under_way => REFRESH,
+                quiet if quiet < LONG => REFRESH_WAITING,
+                _ => REFRESH_PATIENT,
+            };
             self.clock().sleep(self.presenter.timing.edit_every).await;
             tokio::select! {
                 _ = woken.changed() => {}

@@ -231,7 +231,7 @@ async fn the_background_never_proves_a_lie_and_completion_never_offers_one() {
     ];
     for lie in &lies {
         lie.says("created_at", json!(soon));
-        fs::File::options().append(true).open(&lie.path).unwrap().set_modified(std::time::SystemTime::now()).unwrap();
+        fs::File::options().append(true).open(&lie.path).unwrap().set_modified(soon.into()).unwrap();
     }
     let before = live::look(&range);
     let stage = Stage::open().await;

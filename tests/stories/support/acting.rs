@@ -51,13 +51,7 @@ impl Acting {
             postgres: Some(postgres),
             sample_every: None,
         };
-        Self {
-            run: run.to_owned(),
-            target,
-            sample: None,
-            password: PASSWORD.to_owned(),
-            actions: RealActions::new().unwrap(),
-        }
+        Self { run: run.to_owned(), target, sample: None, password: PASSWORD.to_owned(), actions: RealActions::new() }
     }
 
     pub fn postgres(&mut self) -> &mut PostgresTarget {
