@@ -59,6 +59,8 @@ pub struct Script {
     word: Vec<u8>,
     /// How deep within `BEGIN ATOMIC … END`, where a semicolon ends no statement.
     depth: u32,
+    /// Brackets that are open: a semicolon within them ends no statement (`CREATE RULE … DO (…; …)`).
+    brackets: u32,
     /// The two bytes before, the last one first.
     last: [u8; 2],
     /// The first byte of what may be a sign of two (`--`, `/*`, `*/`, a backslash and what it escapes).
@@ -213,11 +215,16 @@ impl Script {
             }
             (_, b'$') if !is_of_name(self.last[0]) => self.at = At::Tag(vec![b'$']),
             (_, b'\\') => self.at = At::Command(Vec::new(), self.line + 1),
-            (_, b';') if self.depth == 0 => self.end_statement(),
+            (_, b';') if self.depth == 0 && self.brackets == 0 => self.end_statement(),
             _ if byte.is_ascii_whitespace() => self.space(),
             _ => {
                 if byte != b'-' && byte != b'/' {
                     self.after_escapes = false;
+                }
+                match byte {
+                    b'(' => self.brackets += 1,
+                    b')' => self.brackets = self.brackets.saturating_sub(1),
+                    _ => {}
                 }
                 self.half = byte;
                 self.push(byte);
@@ -381,6 +388,7 @@ mod tests {
                     CREATE TABLE public.t (\n    a text DEFAULT 'it''s; \\! not' -- \\c x\n);\n\
                     COPY public.t (a, \"b c\") FROM stdin;\n1\t\\N\n\\\\connect\t2\n\\.\n\
                     CREATE FUNCTION public.g() RETURNS integer BEGIN ATOMIC\n SELECT CASE WHEN true THEN 1 END;\n SELECT 2;\nEND;\n\
+                    CREATE RULE r AS ON INSERT TO public.t DO (DELETE FROM public.u; UPDATE public.u SET a = '(');\n\
                     CREATE UNLOGGED TABLE public.\"odd (name\" (a text DEFAULT E'\\'; \\\\! x' /* \\! /* y */ ; */);\n\
                     SELECT pg_catalog.setval('public.s', 1, true);\n\\unrestrict abc\n";
         for piece in [1, 7, 4096] {

@@ -89,7 +89,7 @@ pub async fn perform(engine: &docker::Engine, context: &Context, database: &str)
     }
     let took = begin.elapsed();
     give_up_fresh(engine, context, &parts).await;
-    let size = kept_size(engine, context, &parts).await;
+    let size = Box::pin(kept_size(engine, context, &parts)).await;
     Ok(switched(context, &parts, Some(took), size))
 }
 
@@ -109,7 +109,7 @@ pub async fn probe(engine: &docker::Engine, context: &Context) -> Probe {
         let parts = parts(context)?;
         if in_place(engine, context, &parts).await? {
             give_up_fresh(engine, context, &parts).await;
-            let size = kept_size(engine, context, &parts).await;
+            let size = Box::pin(kept_size(engine, context, &parts)).await;
             return Ok(Probe::Happened(switched(context, &parts, None, size)));
         }
         put_back(engine, context, &parts).await?;

@@ -40,6 +40,19 @@ fn table() -> impl Iterator<Item = &'static Row> {
     [DAMAGED, FOREIGN, CLAIMS, NAMES, PROGRAMS].into_iter().flatten()
 }
 
+/// The table as the documentation has it.
+#[test]
+fn the_document_has_every_row() {
+    let document = include_str!("../../../docs/restores.md");
+    let parts =
+        [("damaged", DAMAGED), ("foreign", FOREIGN), ("false", CLAIMS), ("odd names", NAMES), ("programs", PROGRAMS)];
+    for (part, rows) in parts {
+        let lines: Vec<_> = rows.iter().map(|row| format!("| {} | {} |", row.what, row.fate.in_words())).collect();
+        let lines = lines.join("\n");
+        assert!(document.contains(&lines), "docs/restores.md, of the {part}, should have:\n{lines}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn no_lying_backup_is_believed_and_what_is_live_stays_as_it_is() {
     let range = still_range();

@@ -21,6 +21,19 @@ pub enum Fate {
     Good,
 }
 
+impl Fate {
+    /// As the documentation says it.
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::Unknown => "refused: there is none of that name",
+            Self::Refused => "refused when it is verified",
+            Self::Flagged => "by name only, with a warning on the card",
+            Self::RefusedBeside => "refused when it is checked beside",
+            Self::Good => "good",
+        }
+    }
+}
+
 pub struct Row {
     pub what: &'static str,
     pub make: fn(&Folder) -> Lie,
