@@ -44,6 +44,7 @@ use crate::{
     config::{load::Configuration, secrets::Secrets},
     ids::{self, RunId},
     run::next::{Next, WaitingOn, next},
+    sample::Sample,
     store::Store,
 };
 
@@ -66,6 +67,8 @@ struct Inner {
     /// This process, as the store's owner column names it.
     owner: String,
     runs: Mutex<HashMap<RunId, Arc<Live>>>,
+    /// Of the runs under way: the last good sample of their target from before they began.
+    samples_before: Mutex<HashMap<RunId, Sample>>,
     changes: broadcast::Sender<RunId>,
     reconfigured: watch::Sender<u64>,
     throttle: Throttle,
@@ -149,6 +152,7 @@ impl Engine {
             clock,
             owner: ids::random_token(),
             runs: Mutex::default(),
+            samples_before: Mutex::default(),
             changes,
             reconfigured: watch::channel(0).0,
             tasks: TaskTracker::new(),
@@ -236,6 +240,7 @@ impl Engine {
     }
 
     fn forget(&self, run: RunId) {
+        self.0.samples_before.lock().unwrap_or_else(PoisonError::into_inner).remove(&run);
         let mut runs = self.0.runs.lock().unwrap_or_else(PoisonError::into_inner);
         runs.remove(&run);
         metrics::unfinished(runs.len());

@@ -1,6 +1,9 @@
 //! One attempt of one step: permit, render, journal the intent, act, journal the outcome.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use serde_json::{Map, Value};
@@ -26,6 +29,7 @@ use crate::{
         definition::{Check, Effect, Step},
         template,
     },
+    sample::Sample,
 };
 
 /// The longest time that looking at what is there, before a step, may take.
@@ -128,16 +132,27 @@ impl Engine {
         }
     }
 
+    /// The last good sample from before the run. It stays the same for the whole run, so it is looked for once.
+    async fn sample_before(&self, state: &State, target: Option<&Target>) -> Option<Sample> {
+        let name = state.created.command.target.as_ref()?;
+        let known = || self.0.samples_before.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(sample) = known().get(&state.id) {
+            return Some(sample.clone());
+        }
+        let sample = self.good_sample(name, target, state.created_at).await;
+        if let Some(sample) = &sample {
+            known().insert(state.id, sample.clone());
+        }
+        sample
+    }
+
     /// What an action of a step is handed.
     ///
     /// # Errors
     /// When the target that was frozen into the run is none that this drbot understands.
     pub(super) async fn context(&self, state: &State, step: &str, attempt: u32) -> anyhow::Result<Context> {
         let target = target(state).context("the target of this run is not understood")?;
-        let sample = match &state.created.command.target {
-            Some(name) => self.good_sample(name, target.as_ref(), state.created_at).await,
-            None => None,
-        };
+        let sample = self.sample_before(state, target.as_ref()).await;
         Ok(Context {
             labels: Labels { run: state.id.short(), step: step.to_owned(), attempt },
             target: target.map(Arc::new),
