@@ -356,3 +356,46 @@ impl Clients {
         self.found.load(Ordering::Relaxed)
     }
 }
+
+/// A statement whose client was dropped goes on to its end: what it makes after its database was dropped would be left.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_is_still_being_made_is_not_left_behind() {
+    let range = Range::up_with(&[("RANGE_TRADES", "2000")]);
+    let acting = Acting::on(&range, "0000001c");
+    let server = range.container("trading-postgres");
+    let session = |name: &str, sql: &str| {
+        tokio::process::Command::new("docker")
+            .args([
+                "exec",
+                "-e",
+                &format!("PGAPPNAME={name}"),
+                &server,
+                "psql",
+                "-U",
+                "antbot",
+                "-d",
+                "postgres",
+                "-c",
+                sql,
+            ])
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap()
+    };
+    let mut lock = session("locker", "BEGIN; LOCK TABLE pg_database IN SHARE MODE; SELECT pg_sleep(4); COMMIT");
+    until("the lock", async || {
+        (range.sql(
+            "SELECT count(*) FROM pg_locks WHERE relation = 'pg_database'::regclass AND mode = 'ShareLock' AND granted",
+        ) == "1")
+            .then_some(())
+    })
+    .await;
+    let mut making = session("drbot 0000001c restore", &format!("CREATE DATABASE {}", acting.scratch()));
+    let waits = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'drbot 0000001c%' AND wait_event_type = 'Lock'";
+    until("the database to be on its way", async || (range.sql(waits) == "1").then_some(())).await;
+    acting.does("drop", acting.drop_scratch()).await.unwrap();
+    lock.wait().await.unwrap();
+    assert!(!making.wait().await.unwrap().success(), "it was ended");
+    let left = format!("SELECT count(*) FROM pg_database WHERE datname = '{}'", acting.scratch());
+    assert_eq!(range.sql(&left), "0");
+}

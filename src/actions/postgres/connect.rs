@@ -22,6 +22,9 @@ use crate::{
 const CONNECT: Duration = Duration::from_secs(3);
 /// The limit of tidying up after a stop.
 const CLEANUP: Duration = Duration::from_secs(5);
+/// How often and how long it is looked whether sessions have ended: five seconds.
+const ENDING_LOOKS: u32 = 50;
+const ENDING_PAUSE: Duration = Duration::from_millis(100);
 
 /// Begins what is said of a server that is there, and takes no sessions yet.
 const STARTING: &str = "the server is not ready for sessions yet";
@@ -229,6 +232,24 @@ pub async fn oid(connection: &mut PgConnection, context: &Context, database: &st
 pub async fn end_sessions(connection: &mut PgConnection, context: &Context, database: &str) -> Result<usize, Failure> {
     let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()";
     Ok(bound(connection, context, sql.to_owned(), &[database]).await?.len())
+}
+
+/// Ends what else this run has on a server, and waits until it is gone: a statement whose client was dropped goes on to
+/// its end, and a `CREATE DATABASE` that commits after its database was dropped would leave one behind.
+///
+/// # Errors
+/// What the server says, or that a session does not end.
+pub async fn end_sessions_of_run(connection: &mut PgConnection, context: &Context) -> Result<(), Failure> {
+    let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+               WHERE left(application_name, length($1::text)) = $1::text AND pid <> pg_backend_pid()";
+    let of_run = format!("drbot {} ", context.labels.run);
+    for _ in 0..ENDING_LOOKS {
+        if bound(connection, context, sql.to_owned(), &[&of_run]).await?.is_empty() {
+            return Ok(());
+        }
+        context.clock.sleep(ENDING_PAUSE).await;
+    }
+    Err(Failure::failed("a session of an earlier attempt does not end; look at pg_stat_activity"))
 }
 
 /// The same action with a cancel of its own and little time: for tidying up after it was stopped.

@@ -140,6 +140,7 @@ pub async fn drop_database(
     context: &Context,
     database: &str,
 ) -> Result<(), Failure> {
+    connect::end_sessions_of_run(connection, context).await?;
     connect::end_sessions(connection, context, database).await?;
     run(connection, context, format!("DROP DATABASE IF EXISTS {}", quoted(database)?)).await
 }

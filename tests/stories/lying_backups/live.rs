@@ -32,3 +32,11 @@ pub fn look(range: &Range) -> String {
     files.sort();
     format!("{}\n{containers}\n{volumes}\n{}", range.sql(QUERY), files.join("\n"))
 }
+
+/// The lines of one that the other has not.
+pub fn differences<'a>(one: &'a str, other: &'a str) -> Vec<&'a str> {
+    let only = |these: &'a str, those: &'a str| {
+        these.lines().filter(|line| !those.lines().any(|other| other == *line)).collect::<Vec<_>>()
+    };
+    [only(one, other), only(other, one)].concat()
+}

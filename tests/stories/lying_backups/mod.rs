@@ -189,7 +189,13 @@ async fn the_card_says_what_is_wrong_with_a_backup() {
         assert!(spoken(&shown).contains(&spoken(row.says)), "{}: {shown}", row.what);
         drop(lie);
         // New backups are proved in the background meanwhile, in containers that come and go.
-        let as_before = async || (live::look(&range) == before).then_some(());
+        let as_before = async || {
+            let now = live::look(&range);
+            if now != before {
+                eprintln!("since {}: {:?}", row.what, live::differences(&before, &now));
+            }
+            (now == before).then_some(())
+        };
         until(&format!("everything to be as it was before: {}", row.what), as_before).await;
         eprintln!("{:5.1} s  {}", begin.elapsed().as_secs_f64(), row.what);
     }
