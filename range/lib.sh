@@ -16,6 +16,14 @@ export RANGE_PROJECT=${RANGE_PROJECT:-antbot}
 export RANGE_PREFIX=${RANGE_PREFIX:-}
 export RANGE_API_PORT=${RANGE_API_PORT:-8080}
 export RANGE_PG_PORT=${RANGE_PG_PORT:-15432}
+export RANGE_PROMETHEUS_PORT=${RANGE_PROMETHEUS_PORT:-9090}
+export RANGE_GRAFANA_PORT=${RANGE_GRAFANA_PORT:-3000}
+export RANGE_HELIUS_PORT=${RANGE_HELIUS_PORT:-8901}
+export RANGE_QUICKNODE_PORT=${RANGE_QUICKNODE_PORT:-8902}
+export RANGE_MONITORING=${RANGE_MONITORING:-1}
+# Which of compose.yaml's optional services are meant. Taking down means all of them, so that none is left behind.
+[ "$RANGE_MONITORING" = 0 ] && COMPOSE_PROFILES='' || COMPOSE_PROFILES=monitoring
+export COMPOSE_PROFILES
 RANGE_BACKUPS=$(absolute "${RANGE_BACKUPS:-range/backups}")
 RANGE_LEDGER=$(absolute "${RANGE_LEDGER:-range/ledger}")
 export RANGE_BACKUPS RANGE_LEDGER
@@ -27,12 +35,15 @@ export DB_USER=antbot
 export DB_NAME=trading_bot_prod
 
 BASE_IMAGE=drbot-range-base:bookworm
-POSTGRES_IMAGE=drbot-range-postgres:15
-REDIS_IMAGE=drbot-range-redis:latest
-BOT_IMAGE=drbot-range-trading-bot
-# Versions of the stand-in that can be rolled back to: the same program, told apart by what it answers at /version.
-BOT_VERSIONS=(dev v1.2.3 v1.2.4)
-export BASE_IMAGE POSTGRES_IMAGE REDIS_IMAGE BOT_IMAGE BOT_VERSIONS
+export RANGE_IMAGES=${RANGE_IMAGES:-drbot-range}
+POSTGRES_IMAGE=$RANGE_IMAGES-postgres:15
+REDIS_IMAGE=$RANGE_IMAGES-redis:latest
+BOT_IMAGE=$RANGE_IMAGES-trading-bot
+PROMETHEUS_IMAGE=$RANGE_IMAGES-prometheus:bookworm
+GRAFANA_IMAGE=$RANGE_IMAGES-grafana:stand-in
+# Versions of the stand-in: v1.3.0 leaks and loses trades, v1.3.1 fails its health check, v2.0.0 needs a newer schema.
+BOT_VERSIONS=(dev v1.2.3 v1.2.4 v1.3.0 v1.3.1 v2.0.0)
+export BASE_IMAGE POSTGRES_IMAGE REDIS_IMAGE BOT_IMAGE PROMETHEUS_IMAGE GRAFANA_IMAGE BOT_VERSIONS
 
 POSTGRES=${RANGE_PREFIX}trading-postgres
 BOT=${RANGE_PREFIX}trading-bot

@@ -25,7 +25,8 @@ use crate::{
     faults::{CurrentFaults, Faults},
     ledger::{Ledger, Noted},
     portfolio,
-    settings::Settings,
+    providers::Providers,
+    settings::{Defect, Settings},
 };
 
 const BODY_LIMIT: usize = 64 * 1024;
@@ -40,6 +41,7 @@ pub struct Bot {
     pub database: Arc<Database>,
     pub ledger: Ledger,
     pub faults: CurrentFaults,
+    pub providers: Arc<Providers>,
 }
 
 type Answer = (StatusCode, Json<Value>);
@@ -157,6 +159,7 @@ async fn health(State(bot): State<Arc<Bot>>) -> Answer {
     };
     let counts = bot.desk.counts();
     let trouble = match (alive, counts.last_error) {
+        _ if bot.settings.defect == Some(Defect::Unhealthy) => Some("the matcher did not start".to_owned()),
         (Err(error), _) => Some(format!("database: {error}")),
         (Ok(()), Some(error)) if bot.desk.state().active && counts.errors_in_a_row >= TOO_MANY_ERRORS => {
             Some(format!("trades cannot be written: {error}"))
@@ -325,21 +328,23 @@ async fn config_update(State(bot): State<Arc<Bot>>, body: Bytes) -> Answer {
 async fn metrics(State(bot): State<Arc<Bot>>) -> Response {
     let state = bot.desk.state();
     let counts = bot.desk.counts();
-    let down = bot.faults.get().rpc_down;
+    let endpoints = [("primary", &state.config.primary_rpc), ("backup", &state.config.backup_rpc)];
+    // One that was not asked yet is left out: nothing is known of it.
+    let seen = endpoints.map(|(role, endpoint)| (role, endpoint, bot.providers.sight(endpoint)));
+    let seen = || seen.iter().filter_map(|(role, endpoint, sight)| Some((role, endpoint, (*sight)?)));
     let mut text = String::from(
         "# HELP api_availability Whether an RPC endpoint answers.\n\
          # TYPE api_availability gauge\n",
     );
-    let endpoints = [("primary", &state.config.primary_rpc), ("backup", &state.config.backup_rpc)];
-    for (role, endpoint) in endpoints {
-        let up = u8::from(!down.contains(endpoint));
+    for (role, endpoint, sight) in seen() {
+        let up = u8::from(sight.available);
         let _ = writeln!(text, "api_availability{{role=\"{role}\",endpoint={endpoint:?}}} {up}");
     }
     text += "# HELP rpc_latency_seconds How long an RPC endpoint takes to answer.\n\
              # TYPE rpc_latency_seconds gauge\n";
-    for (role, endpoint) in endpoints {
-        let seconds = if down.contains(endpoint) { 10.0 } else { 0.042 };
-        let _ = writeln!(text, "rpc_latency_seconds{{role=\"{role}\",endpoint={endpoint:?}}} {seconds}");
+    for (role, endpoint, sight) in seen() {
+        let seconds = sight.latency.as_secs_f64();
+        let _ = writeln!(text, "rpc_latency_seconds{{role=\"{role}\",endpoint={endpoint:?}}} {seconds:.4}");
     }
     let database_up = u8::from(counts.errors_in_a_row == 0);
     for (name, kind, help, value) in [

@@ -56,7 +56,7 @@ impl Desk {
             since: clock.now(),
             config: Config {
                 primary_rpc: "helius_endpoint".into(),
-                backup_rpc: "backup_helius_endpoint".into(),
+                backup_rpc: "quicknode_endpoint".into(),
                 failover_enabled: false,
             },
         });

@@ -20,8 +20,6 @@ pub struct Faults {
     pub wrong_json: Vec<String>,
     /// `/emergency/halt` says that trading is halted, and it goes on.
     pub ignore_halt: bool,
-    /// RPC endpoints that are out of reach, by name as in the configuration.
-    pub rpc_down: Vec<String>,
 }
 
 #[derive(Default)]

@@ -7,6 +7,8 @@ mod desk;
 mod faults;
 mod ledger;
 mod portfolio;
+mod provider;
+mod providers;
 mod settings;
 mod trader;
 
@@ -18,7 +20,10 @@ use tokio::{
     signal::unix::{SignalKind, signal},
 };
 
-use crate::{api::Bot, database::Database, desk::Desk, faults::CurrentFaults, ledger::Ledger, settings::Settings};
+use crate::{
+    api::Bot, database::Database, desk::Desk, faults::CurrentFaults, ledger::Ledger, providers::Providers,
+    settings::Settings,
+};
 
 /// How long answers that are on their way may take after the signal to stop.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -30,7 +35,13 @@ async fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     tracing_subscriber::fmt().with_ansi(false).with_target(false).init();
-    match run(Clock::system()).await {
+    let clock = Clock::system();
+    // The same image serves as the bot and as those that it depends on.
+    let done = match std::env::args().nth(1).as_deref() {
+        Some("provider") => provider::run(clock).await,
+        _ => run(clock).await,
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error}");
@@ -56,7 +67,9 @@ async fn run(clock: Clock) -> Result<(), String> {
         settings.listen,
         if state.active { "on" } else { "halted" }
     );
-    let trader = tokio::spawn(trader::trade(desk.clone(), database.clone(), clock.clone()));
+    let providers = Arc::new(Providers::new(&settings.rpc_endpoints));
+    let watching = tokio::spawn(providers::watch(providers.clone(), desk.clone(), clock.clone()));
+    let trader = tokio::spawn(trader::trade(desk.clone(), database.clone(), clock.clone(), settings.defect));
     let bot = Arc::new(Bot {
         settings,
         clock: clock.clone(),
@@ -65,6 +78,7 @@ async fn run(clock: Clock) -> Result<(), String> {
         database,
         ledger,
         faults: CurrentFaults::default(),
+        providers,
     });
 
     let (stop, stopped) = tokio::sync::oneshot::channel();
@@ -77,6 +91,7 @@ async fn run(clock: Clock) -> Result<(), String> {
     // The trade on its way is let through; no other follows.
     let passage = bot.desk.pass().await;
     trader.abort();
+    watching.abort();
     drop(passage);
     let _ = stop.send(());
     let _ = clock.timeout(FAREWELL, server).await;

@@ -11,6 +11,8 @@ use sqlx::{
 pub struct Settings {
     pub listen: String,
     pub version: String,
+    /// What is wrong with this version.
+    pub defect: Option<Defect>,
     pub emergency_token: String,
     pub admin_token: String,
     /// Where a halt is remembered; nowhere when not set.
@@ -20,7 +22,20 @@ pub struct Settings {
     /// The folder that requests are noted in.
     pub ledger: Option<PathBuf>,
     pub redis: Option<String>,
+    /// Names of RPC providers and their addresses: `name=url,name=url`.
+    pub rpc_endpoints: String,
     pub database: PgConnectOptions,
+}
+
+/// A bug that a version was built with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Defect {
+    /// Its memory grows, and every other trade goes wrong.
+    Leaks,
+    /// Its health check fails, whatever it does.
+    Unhealthy,
+    /// It asks for a column that the database has not.
+    Schema,
 }
 
 impl Settings {
@@ -40,12 +55,20 @@ impl Settings {
         Ok(Self {
             listen: variable("LISTEN").unwrap_or_else(|| "0.0.0.0:8080".into()),
             version: version(),
+            defect: match variable("DEFECT").as_deref() {
+                None => None,
+                Some("leaks") => Some(Defect::Leaks),
+                Some("unhealthy") => Some(Defect::Unhealthy),
+                Some("schema") => Some(Defect::Schema),
+                Some(other) => return Err(format!("DEFECT is leaks, unhealthy or schema, not {other}")),
+            },
             emergency_token: required("EMERGENCY_TOKEN")?,
             admin_token: required("ADMIN_TOKEN")?,
             state_file: variable("STATE_FILE").map(PathBuf::from),
             forget_halt: variable("FORGET_HALT").is_some_and(|value| value != "0"),
             ledger: variable("LEDGER").map(PathBuf::from),
             redis: variable("REDIS_ADDRESS"),
+            rpc_endpoints: variable("RPC_ENDPOINTS").unwrap_or_default(),
             database,
         })
     }

@@ -8,6 +8,7 @@ use sqlx::{Connection, PgConnection, Row};
 use crate::{
     database::{Database, SHORT},
     desk::Desk,
+    settings::Defect,
 };
 
 const EVERY: Duration = Duration::from_millis(100);
@@ -47,13 +48,45 @@ WITH chosen AS (
 )
 SELECT (extract(epoch FROM created_at) * 1000000)::bigint FROM traded";
 
-pub async fn trade(desk: Arc<Desk>, database: Arc<Database>, clock: Clock) {
+/// What a version for a newer schema would write.
+const NEWER: &str = "INSERT INTO trades (order_id, venue_fee) SELECT $2::bigint, $1::float8";
+
+/// Memory that is never given back, up to a limit that a small machine bears.
+#[derive(Default)]
+struct Leak(Vec<Vec<u8>>);
+
+impl Leak {
+    const PIECE: usize = 256 * 1024;
+    const MOST: usize = 800;
+
+    fn grow(&mut self) {
+        // Written to, so that it is really there.
+        if self.0.len() < Self::MOST {
+            self.0.push(vec![1; Self::PIECE]);
+        } else {
+            self.0.rotate_left(1);
+        }
+    }
+}
+
+pub async fn trade(desk: Arc<Desk>, database: Arc<Database>, clock: Clock, defect: Option<Defect>) {
+    let mut leak = Leak::default();
     let mut connection: Option<PgConnection> = None;
     let mut troubled = false;
     loop {
         let begin = clock.monotonic();
         let mut every = if desk.state().active { EVERY } else { PING_EVERY };
-        match turn(&desk, &database, &clock, &mut connection).await {
+        if defect == Some(Defect::Leaks) {
+            leak.grow();
+            if desk.state().active && leak.0.len().is_multiple_of(2) {
+                desk.failed("the order book is torn".into());
+                tracing::error!("panic in the matcher: the order book is torn (order {})", leak.0.len());
+                clock.sleep(EVERY).await;
+                continue;
+            }
+        }
+        let sql = if defect == Some(Defect::Schema) { NEWER } else { TRADE };
+        match turn(&desk, &database, &clock, &mut connection, sql).await {
             Ok(()) => {
                 if troubled {
                     tracing::info!("the database is back");
@@ -80,6 +113,7 @@ async fn turn(
     database: &Database,
     clock: &Clock,
     connection: &mut Option<PgConnection>,
+    sql: &'static str,
 ) -> Result<(), String> {
     let connection = match connection {
         Some(connection) => connection,
@@ -99,7 +133,7 @@ async fn turn(
             None => Err("no answer to a ping".into()),
         };
     };
-    let insert = sqlx::query(TRADE)
+    let insert = sqlx::query(sql)
         .bind(desk.state().max_position_size)
         .bind((clock.now() + SHORT).timestamp_micros())
         .fetch_optional(connection);
