@@ -3,15 +3,17 @@
 //! The engine is asked anew when it did not answer before: Docker may be what is broken. What must stay true: a
 //! container that is missing, and an engine that does not answer, are told apart, and both are said in words that help.
 
-use std::{path::PathBuf, time::Duration};
+mod daemon;
+
+use std::{collections::HashMap, path::PathBuf, time::Duration};
 
 use bollard::{
     Docker as Client,
     errors::Error,
     models::{ContainerInspectResponse, HealthStatusEnum},
     query_parameters::{
-        KillContainerOptionsBuilder, LogsOptionsBuilder, RestartContainerOptionsBuilder, StartContainerOptions,
-        StopContainerOptionsBuilder,
+        KillContainerOptionsBuilder, ListImagesOptionsBuilder, LogsOptionsBuilder, RestartContainerOptionsBuilder,
+        StartContainerOptions, StopContainerOptionsBuilder,
     },
 };
 use futures::{StreamExt, future::join_all};
@@ -25,8 +27,8 @@ use crate::runbook::action::Docker;
 const ANSWER: Duration = Duration::from_secs(60);
 /// The limit of finding out whether an engine is there at all.
 const HELLO: Duration = Duration::from_secs(3);
-/// Lines of a log that are kept.
-const LINES: usize = 50;
+/// Most lines of a log that are kept.
+const LINES: usize = 1000;
 
 /// The Docker engine of this machine. Not connected until it is needed.
 #[derive(Debug)]
@@ -48,9 +50,7 @@ impl Engine {
     /// That Docker does not answer, where, and what to do.
     pub async fn client(&self, context: &Context) -> Result<&Client, Failure> {
         let connect = async {
-            let path = self.socket.display().to_string();
-            let client = Client::connect_with_unix(&path, ANSWER.as_secs(), bollard::API_DEFAULT_VERSION)
-                .map_err(|error| self.unreachable(&error.to_string()))?;
+            let client = self.fresh().map_err(|error| self.unreachable(&error.to_string()))?;
             let negotiated = context.clock.timeout(HELLO, client.negotiate_version()).await;
             match negotiated {
                 Some(Ok(client)) => Ok(client),
@@ -59,6 +59,12 @@ impl Engine {
             }
         };
         self.client.get_or_try_init(|| connect).await
+    }
+
+    /// A client of its own, that has asked for nothing yet.
+    fn fresh(&self) -> Result<Client, Error> {
+        let path = self.socket.display().to_string();
+        Client::connect_with_unix(&path, ANSWER.as_secs(), bollard::API_DEFAULT_VERSION)
     }
 
     fn unreachable(&self, why: &str) -> Failure {
@@ -119,6 +125,8 @@ pub async fn prepare(engine: &Engine, action: &Docker, context: &Context) -> Res
 /// What Docker says, in words.
 pub async fn perform(engine: &Engine, action: &Docker, context: &Context) -> Result<Done, Failure> {
     match action {
+        Docker::Engine {} => daemon::look(engine, context).await,
+        Docker::RestartEngine {} => daemon::restart(engine, context).await,
         Docker::Ps { containers } => ps(engine, containers, context).await,
         Docker::Inspect { container } => {
             let found = of_container(container, engine.inspect(container, context).await?.as_ref());
@@ -126,6 +134,7 @@ pub async fn perform(engine: &Engine, action: &Docker, context: &Context) -> Res
             let Value::Object(fields) = found else { return Err(Failure::failed("nothing was found")) };
             Ok(Done { fields, summary, log: Vec::new() })
         }
+        Docker::Images { repository } => images(engine, repository, context).await,
         Docker::Logs { container, tail, matching } => logs(engine, container, *tail, matching, context).await,
         Docker::Start { container } => {
             let client = engine.client(context).await?;
@@ -183,6 +192,9 @@ async fn change<T>(context: &Context, container: &str, work: impl Future<Output 
 
 /// Whether a start, stop, restart or kill that was interrupted has taken effect, by the container's own state.
 pub async fn probe(engine: &Engine, action: &Docker, context: &Context) -> Probe {
+    if let Docker::RestartEngine {} = action {
+        return daemon::restarted(engine, context).await;
+    }
     let Some(container) = acts_on(action) else { return Probe::DidNotHappen };
     let found = match engine.inspect(container, context).await {
         Ok(found) => found,
@@ -237,6 +249,26 @@ async fn ps(engine: &Engine, names: &[String], context: &Context) -> Result<Done
     Ok(Done::new(summary).with("containers", containers).with("down", down))
 }
 
+async fn images(engine: &Engine, repository: &str, context: &Context) -> Result<Done, Failure> {
+    let client = engine.client(context).await?;
+    let filters = HashMap::from([("reference".to_owned(), vec![format!("{repository}:*")])]);
+    let options = ListImagesOptionsBuilder::default().filters(&filters).build();
+    let listed = stoppable(context, client.list_images(Some(options)))
+        .await?
+        .map_err(|error| engine.explain(repository, &error))?;
+    let mut images: Vec<(i64, Value)> = Vec::new();
+    for image in &listed {
+        let tags = image.repo_tags.iter().filter_map(|tag| tag.strip_prefix(repository)?.strip_prefix(':'));
+        let created = chrono::DateTime::from_timestamp(image.created, 0).map(|at| at.to_rfc3339());
+        images.extend(tags.map(|tag| {
+            (image.created, json!({ "tag": tag, "id": image.id, "created_at": created, "labels": image.labels }))
+        }));
+    }
+    images.sort_by(|(a, one), (b, other)| b.cmp(a).then_with(|| other["tag"].as_str().cmp(&one["tag"].as_str())));
+    let images: Vec<Value> = images.into_iter().map(|(_, image)| image).collect();
+    Ok(Done::new(format!("{} tags of {repository}", images.len())).with("images", images))
+}
+
 async fn logs(
     engine: &Engine,
     container: &str,
@@ -286,9 +318,9 @@ fn health(found: &ContainerInspectResponse) -> &'static str {
     }
 }
 
-fn of_container(name: &str, found: Option<&ContainerInspectResponse>) -> Value {
+pub fn of_container(name: &str, found: Option<&ContainerInspectResponse>) -> Value {
     let Some(found) = found else {
-        return json!({ "name": name, "state": "missing", "running": false, "health": "unknown", "image": null, "started_at": null });
+        return json!({ "name": name, "state": "missing", "running": false, "health": "unknown", "image": null, "image_id": null, "started_at": null });
     };
     let state = found.state.as_ref();
     let status = state.and_then(|state| state.status).map_or_else(|| "unknown".to_owned(), |status| status.to_string());
@@ -298,6 +330,7 @@ fn of_container(name: &str, found: Option<&ContainerInspectResponse>) -> Value {
         "running": is_running(found),
         "health": health(found),
         "image": found.config.as_ref().and_then(|config| config.image.clone()),
+        "image_id": found.image,
         "started_at": state.and_then(|state| state.started_at.clone()),
     })
 }

@@ -25,12 +25,13 @@ use nix::{
     unistd::Pid,
 };
 use secrecy::ExposeSecret;
+use serde_json::Value;
 use tokio::{
     io::{AsyncRead, AsyncReadExt},
     process::{Child, Command},
 };
 
-use super::{Context, Done, Failure};
+use super::{Context, Done, Failure, leftovers};
 use crate::{
     clock::Clock,
     config::secrets::Secrets,
@@ -92,6 +93,7 @@ fn command(action: &Exec, context: &Context) -> Result<Command, Failure> {
         .env_clear()
         .env("PATH", std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into()))
         .env("LANG", "C.UTF-8")
+        .envs(leftovers::marks(&context.labels))
         .envs(&action.env)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -134,6 +136,7 @@ fn done(action: &Exec, status: ExitStatus, leftovers: Leftovers, took: Duration,
     };
     let mut log = output.lines();
     let program = &action.program;
+    let json = serde_json::from_str::<Value>(&output.out).ok();
     match leftovers {
         Leftovers::None => {}
         Leftovers::Stopped => {
@@ -143,11 +146,15 @@ fn done(action: &Exec, status: ExitStatus, leftovers: Leftovers, took: Duration,
             "{program} left a process behind that holds its output open and is out of reach; it was not waited for"
         )),
     }
-    Done::new(format!("{} {how} in {} ms", action.program, took.as_millis()))
+    let done = Done::new(format!("{} {how} in {} ms", action.program, took.as_millis()))
         .with("exit_code", code)
         .with("stdout", output.out)
         .with("stderr", output.err)
-        .with_log(log)
+        .with_log(log);
+    match json {
+        Some(json) => done.with("json", json),
+        None => done,
+    }
 }
 
 /// How an attempt ended.
@@ -424,7 +431,7 @@ mod tests {
         let mut lines: Vec<&str> = done.fields["stdout"].as_str().unwrap().lines().collect();
         lines.sort_unstable();
         let path = format!("PATH={}", std::env::var("PATH").unwrap());
-        assert_eq!(lines, ["LANG=C.UTF-8", "MODE=drill", &path, "PGPASSWORD=[TOKEN]"]);
+        assert_eq!(lines, ["DRBOT_RUN=", "DRBOT_STEP=", "LANG=C.UTF-8", "MODE=drill", &path, "PGPASSWORD=[TOKEN]"]);
         assert!(!format!("{done:?}").contains(TOKEN));
     }
 

@@ -56,31 +56,40 @@ pub fn client() -> anyhow::Result<Client> {
 /// GET [`Failure::Failed`], or [`Failure::Cancelled`] when told to stop; for the others [`Failure::Unknown`], being told
 /// to stop included, but [`Failure::Failed`] when no connection came about.
 pub async fn perform(action: &Http, context: &Context, client: &Client) -> Result<Done, Failure> {
-    let (call, url) = Call::new(action, context)?;
-    let request = call.request(action, url, client)?;
-    if context.cancel.is_cancelled() {
-        return Err(Failure::Cancelled);
-    }
-    tokio::select! {
-        biased;
-        result = call.exchange(client, request) => result,
-        () = context.cancel.cancelled() => Err(match call.method {
-            Method::Get => Failure::Cancelled,
-            _ => call.lost("was stopped before it was answered"),
-        }),
-    }
+    let call = Call::new(action, LONGEST, context)?;
+    let answer = call.send(action, client).await?;
+    Ok(call.done(&answer))
+}
+
+/// Reads a page of at most `longest` bytes, whatever its status, within `context.timeout`; for other actions that read.
+///
+/// # Errors
+/// As [`perform`] for a GET.
+pub(super) async fn page(action: &Http, longest: usize, context: &Context, client: &Client) -> Result<Answer, Failure> {
+    Call::new(action, longest, context)?.send(action, client).await
+}
+
+/// What arrived whole.
+pub(super) struct Answer {
+    pub status: StatusCode,
+    headers: HeaderMap,
+    pub body: Vec<u8>,
+    pub latency: Duration,
 }
 
 /// A request on its way, and how it is spoken of.
 struct Call<'a> {
     method: Method,
+    url: Url,
     /// The address without what may be confidential in it (user, query).
     address: String,
+    /// How much of an answer is read.
+    longest: usize,
     context: &'a Context,
 }
 
 impl<'a> Call<'a> {
-    fn new(action: &Http, context: &'a Context) -> Result<(Self, Url), Failure> {
+    fn new(action: &Http, longest: usize, context: &'a Context) -> Result<Self, Failure> {
         let refused =
             |why: &str| Failure::refused(context.secrets.mask(&format!("`{}` is not an address: {why}", action.url())));
         let url = Url::parse(action.url()).map_err(|error| refused(&error.to_string()))?;
@@ -88,11 +97,27 @@ impl<'a> Call<'a> {
             return Err(refused("it must begin with http:// or https://"));
         }
         let address = format!("{}{}", url.origin().ascii_serialization(), url.path());
-        Ok((Self { method: action.method(), address, context }, url))
+        Ok(Self { method: action.method(), url, address, longest, context })
     }
 
-    fn request(&self, action: &Http, url: Url, client: &Client) -> Result<Request, Failure> {
-        let mut request = client.request(self.verb(), url).headers(self.headers(action)?);
+    async fn send(&self, action: &Http, client: &Client) -> Result<Answer, Failure> {
+        let request = self.request(action, client)?;
+        let cancel = &self.context.cancel;
+        if cancel.is_cancelled() {
+            return Err(Failure::Cancelled);
+        }
+        tokio::select! {
+            biased;
+            result = self.exchange(client, request) => result,
+            () = cancel.cancelled() => Err(match self.method {
+                Method::Get => Failure::Cancelled,
+                _ => self.lost("was stopped before it was answered"),
+            }),
+        }
+    }
+
+    fn request(&self, action: &Http, client: &Client) -> Result<Request, Failure> {
+        let mut request = client.request(self.verb(), self.url.clone()).headers(self.headers(action)?);
         if let Some(json) = &action.json {
             request = request.json(json);
         }
@@ -133,7 +158,7 @@ impl<'a> Call<'a> {
         Ok(value)
     }
 
-    async fn exchange(&self, client: &Client, request: Request) -> Result<Done, Failure> {
+    async fn exchange(&self, client: &Client, request: Request) -> Result<Answer, Failure> {
         let (clock, limit) = (&self.context.clock, self.context.timeout);
         let started = clock.monotonic();
         let response = match clock.timeout(limit, client.execute(request)).await {
@@ -146,7 +171,7 @@ impl<'a> Call<'a> {
         let body = clock.timeout(left, self.read(response)).await.unwrap_or_else(|| {
             Err(self.lost(&format!("answers {}, but not to the end within {}", status.as_u16(), Span(limit))))
         })?;
-        Ok(self.done(status, &headers, &body, clock.monotonic() - started))
+        Ok(Answer { status, headers, body, latency: clock.monotonic() - started })
     }
 
     async fn read(&self, mut response: Response) -> Result<Vec<u8>, Failure> {
@@ -154,8 +179,9 @@ impl<'a> Call<'a> {
         let mut body = Vec::new();
         loop {
             match response.chunk().await {
-                Ok(Some(chunk)) if body.len() + chunk.len() > LONGEST => {
-                    return Err(self.lost(&format!("answers {status} with more than 1 MiB, which is not read")));
+                Ok(Some(chunk)) if body.len() + chunk.len() > self.longest => {
+                    let most = self.longest / (1024 * 1024);
+                    return Err(self.lost(&format!("answers {status} with more than {most} MiB, which is not read")));
                 }
                 Ok(Some(chunk)) => body.extend_from_slice(&chunk),
                 Ok(None) => return Ok(body),
@@ -167,7 +193,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    fn done(&self, status: StatusCode, headers: &HeaderMap, body: &[u8], latency: Duration) -> Done {
+    fn done(&self, Answer { status, headers, body, latency }: &Answer) -> Done {
         let secrets = &self.context.secrets;
         let milliseconds = u64::try_from(latency.as_millis()).unwrap_or(u64::MAX);
         // Masked before it is cut, so that no half of a secret is left.
@@ -409,7 +435,7 @@ mod tests {
     async fn a_body_is_kept_to_64_kib_and_json_is_read_whole() {
         let json = format!("\"{}\"", "é".repeat(50_000));
         let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", json.len());
-        let server = Server::saying(head + &json).await;
+        let server = Server::saying(head + json.as_str()).await;
         let done = fetch(&get(&server.url), &context()).await.unwrap();
         let body = done.fields["body"].as_str().unwrap();
         assert!((KEPT - 1..=KEPT).contains(&body.len()), "{}", body.len());

@@ -5,10 +5,14 @@
 //! back), and returns named result fields. Actions keep no memory: what must be known after a crash is returned by
 //! [`Actions::prepare`] as facts, which the engine journals before it calls [`Actions::perform`].
 
+pub mod compose;
 pub mod docker;
 pub mod exec;
 pub mod host;
 pub mod http;
+mod leftovers;
+pub mod metrics;
+pub mod network;
 pub mod postgres;
 pub mod real;
 #[cfg(test)]
@@ -119,6 +123,9 @@ pub enum Failure {
     /// as the step's effect allows.
     #[error("{message}")]
     Failed { message: String, log: Vec<String> },
+    /// Several things were looked at at once, and not all are as they should be: what was found of each. The engine's own.
+    #[error("{message}")]
+    Found { message: String, log: Vec<String>, found: Fields },
     /// It must not be tried (again): the input is at fault (a damaged backup, a name that is no database).
     #[error("{message}")]
     Refused { message: String },

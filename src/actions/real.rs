@@ -2,7 +2,10 @@
 
 use std::sync::OnceLock;
 
-use super::{Actions, Context, Done, Failure, Fields, Probe, docker, exec, host, http, postgres};
+use super::{
+    Actions, Context, Done, Failure, Fields, Probe, compose, docker, exec, host, http, leftovers, metrics, network,
+    postgres,
+};
 use crate::runbook::action::Action;
 
 /// Carries actions out in the world. Nothing is connected before it is needed, so it can be had while all is broken.
@@ -48,8 +51,11 @@ impl Actions for RealActions {
         match action {
             Action::Http(action) => http::perform(action, context, self.http()?).await,
             Action::Docker(action) => docker::perform(&self.docker, action, context).await,
+            Action::Compose(action) => Box::pin(compose::perform(&self.docker, action, context)).await,
             Action::Postgres(action) => postgres::perform(&self.docker, action, context).await,
             Action::Host(action) => host::perform(action, context).await,
+            Action::Metrics(action) => metrics::perform(action, context, self.http()?).await,
+            Action::Network(action) => network::perform(&self.docker, action, context).await,
             Action::Exec(action) => exec::perform(action, context).await,
             other => Err(Failure::refused(format!("`{}` is the engine's own", other.key()))),
         }
@@ -58,9 +64,13 @@ impl Actions for RealActions {
     async fn probe(&self, action: &Action, context: &Context) -> Probe {
         match action {
             Action::Docker(action) => docker::probe(&self.docker, action, context).await,
+            Action::Compose(action) => compose::probe(action, context).await,
             Action::Postgres(action) => postgres::probe(&self.docker, action, context).await,
             Action::Http(_) => Probe::CannotTell("a request leaves no trace here".to_owned()),
-            Action::Exec(_) => Probe::CannotTell("what a program did is not known".to_owned()),
+            Action::Exec(_) => {
+                leftovers::end(context).await;
+                Probe::CannotTell("what a program did is not known".to_owned())
+            }
             _ => Probe::DidNotHappen,
         }
     }

@@ -137,6 +137,8 @@ pub async fn perform_counts(context: &Context, database: &str) -> Result<Done, F
     let _ = connection.close().await;
     let target = connect::target(context)?;
     let table = target.newest_table.trim_start_matches("public.").to_owned();
+    let missing: Vec<&String> =
+        target.critical_tables.iter().filter(|table| !tables.contains_key(table.as_str())).collect();
     let main = tables.get(&target.newest_table).copied().unwrap_or(0);
     let summary = match newest {
         Some(newest) => {
@@ -147,8 +149,14 @@ pub async fn perform_counts(context: &Context, database: &str) -> Result<Done, F
         }
         None => format!("{main} {table}, none of them with a time"),
     };
+    let summary = match missing.as_slice() {
+        [] => summary,
+        [table] => format!("the table {table} is not there"),
+        [table, others @ ..] => format!("{} tables are not there, {table} among them", others.len() + 1),
+    };
     Ok(Done::new(summary)
         .with("tables", json!(tables))
+        .with("missing", json!(missing))
         .with("rows", rows)
         .with("newest", json!(newest))
         .with("size", size))

@@ -91,6 +91,7 @@ async fn analyze(
         arguments: arguments.map(str::to_owned).to_vec(),
         backups: None,
         beside: &server.container,
+        input: None,
         server: Some(server),
     };
     let output = tools::run(engine, context, tool).await?;

@@ -10,6 +10,7 @@ mod carry;
 mod checks;
 mod connect;
 mod data;
+mod feed;
 mod fresh;
 mod integrity;
 mod live;

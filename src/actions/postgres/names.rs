@@ -66,7 +66,7 @@ pub fn damaged(database: &str, run: &str) -> String {
     while head.len() + tail.len() > LONGEST {
         head.pop();
     }
-    head + &tail
+    head + tail.as_str()
 }
 
 /// The fresh server of a run, beside the one that does not start.

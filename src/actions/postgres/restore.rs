@@ -1,8 +1,11 @@
 //! Restores a verified backup beside what is live, which is not touched.
 //!
 //! Into a database that the run names, so that an interrupted restore is simply begun again. PostgreSQL's tools run
-//! strictly: `pg_restore -e`, `psql -1 -v ON_ERROR_STOP=1`; without that they end with 0 on half a database. On a fresh
-//! server too it is restored under the run's name first, and gets the live one's when it is whole.
+//! strictly: `pg_restore -e`, `psql -v ON_ERROR_STOP=1` in one transaction; without that they end with 0 on half a
+//! database. On a fresh server too it is restored under the run's name first, and gets the live one's when it is whole.
+//!
+//! What was approved is what is restored: a plain dump is read, inspected and handed to `psql` in one reading ([`feed`]);
+//! a custom one, which `pg_restore` reads as it needs it, is read before, and must be the same file after.
 
 use std::time::Duration;
 
@@ -12,7 +15,7 @@ use super::{
     backup::{self, BackupInfo},
     carry,
     connect::{self, Server, run},
-    data, fresh,
+    data, feed, fresh,
     live::{self, Live},
     look::Format,
     names::{self, quoted},
@@ -100,7 +103,7 @@ async fn restore(
     let mut connection = connect::open(server, connect::aside_from(order.database), context).await?;
     drop_database(&mut connection, context, order.into).await?;
     carry::create_like(&mut connection, context, order.database, order.into).await?;
-    let tool = tool(context, chosen, server, order.into, order.jobs)?;
+    let tool = tool(context, chosen, server, order)?;
     let output = tokio::select! {
         output = tools::run(engine, context, tool) => output?,
         () = watch(context, server, order.into, expected) => unreachable!("watching never ends"),
@@ -112,7 +115,9 @@ async fn restore(
         }
         return Err(Failure::Failed { message, log: output.lines() });
     }
-    if still_there(chosen).is_none() {
+    // What a checksum was known for was handed over byte by byte.
+    let was_handed_over = chosen.format == Some(Format::Plain) && !order.sha256.is_empty();
+    if !was_handed_over && still_there(chosen).is_none() {
         // Another link to it, or other rights, change its identity and not its content.
         let again = scan::anew(context, chosen).await;
         if order.sha256.is_empty() || !again.is_ok_and(|scan| scan.sha256.eq_ignore_ascii_case(order.sha256)) {
@@ -160,14 +165,22 @@ async fn take_back(context: &Context, server: &Server, into: &str) {
 }
 
 /// Between verify and restore the file may have been replaced, or a disk may have lost some of it without a trace in its
-/// times: what was verified, and approved, is what is restored. So it is read again, whatever is remembered.
+/// times: what was verified, and approved, is what is restored. So it is read again, whatever is remembered: before
+/// anything is done; a plain dump that has no trace of a change, while it is handed over.
 async fn still_the_same(context: &Context, backup: &BackupInfo, sha256: &str) -> Result<(), Failure> {
-    let found = if sha256.is_empty() { None } else { Some(scan::anew(context, backup).await?) };
-    let same = found.as_ref().is_none_or(|scan| scan.sha256.eq_ignore_ascii_case(sha256) && scan.problem.is_none());
-    if same && still_there(backup).is_some() {
+    if sha256.is_empty() {
         return Ok(());
     }
-    Err(Failure::refused(format!("{} is not the file that was verified any more; verify again", backup.file)))
+    let seems_same = scan::remembered(&backup.path, &backup.identity).is_some_and(|scan| is_approved(&scan, sha256));
+    if seems_same && backup.format == Some(Format::Plain) {
+        return Ok(());
+    }
+    let found = scan::anew(context, backup).await?;
+    if is_approved(&found, sha256) && still_there(backup).is_some() { Ok(()) } else { Err(feed::another(&backup.file)) }
+}
+
+fn is_approved(scan: &scan::Scan, sha256: &str) -> bool {
+    scan.sha256.eq_ignore_ascii_case(sha256) && scan.problem.is_none()
 }
 
 fn still_there(backup: &BackupInfo) -> Option<()> {
@@ -202,27 +215,25 @@ fn tool<'a>(
     context: &'a Context,
     backup: &BackupInfo,
     server: &'a Server,
-    into: &str,
-    jobs: u32,
+    order: &Order<'_>,
 ) -> Result<tools::Tool<'a>, Failure> {
     let target = connect::target(context)?;
-    let mut arguments: Vec<String> = match backup.format {
-        Some(Format::Custom) => vec!["pg_restore".to_owned(), "-e".to_owned(), format!("-j{}", jobs.clamp(1, 16))],
-        Some(Format::Plain) => ["psql", "-X", "-q", "-1", "-v", "ON_ERROR_STOP=1"].map(str::to_owned).into(),
+    let jobs = format!("-j{}", order.jobs.clamp(1, 16));
+    let tool: &[&str] = match backup.format {
+        Some(Format::Custom) => &["pg_restore", "-e", &jobs],
+        // The transaction of `-1` is begun and ended by what is handed over.
+        Some(Format::Plain) => &["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", "-"],
         None => return Err(Failure::refused(format!("{} is no dump that can be restored", backup.file))),
     };
-    arguments.extend(["-h", tools::SERVER, "-U", &target.user, "-d", into].map(str::to_owned));
-    if backup.format == Some(Format::Plain) {
-        arguments.push("-f".to_owned());
-    }
-    arguments.push(format!("{}/{}", tools::BACKUPS, backup.file));
-    Ok(tools::Tool {
-        name: "restore",
-        arguments,
-        backups: Some(&target.backups),
-        beside: &server.container,
-        server: Some(server),
-    })
+    let server_and_database = ["-h", tools::SERVER, "-U", &target.user, "-d", order.into];
+    let mut arguments: Vec<String> = [tool, &server_and_database].concat().into_iter().map(str::to_owned).collect();
+    let (backups, input) = if backup.format == Some(Format::Plain) {
+        (None, Some(feed::begin(context, backup, order.sha256)))
+    } else {
+        arguments.push(format!("{}/{}", tools::BACKUPS, backup.file));
+        (Some(target.backups.as_path()), None)
+    };
+    Ok(tools::Tool { name: "restore", arguments, backups, input, beside: &server.container, server: Some(server) })
 }
 
 /// Tells how far the restore is, by the size of the database. Never goes back, never quite reaches the end by itself.

@@ -124,7 +124,7 @@ fn read(
         done += read as u64;
         progress.report(ProgressValue { done, total: size, unit: "bytes", doing: "reading the backup".to_owned() });
     }
-    let sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let sha256 = hex(hash);
     if !plain {
         return Ok(Some(Scan { sha256, ..Scan::default() }));
     }
@@ -133,4 +133,9 @@ fn read(
     // Names without a schema, of old releases, are compared with nothing.
     let made = if made.iter().all(|table| table.contains('.')) { made } else { BTreeSet::new() };
     Ok(Some(Scan { sha256, tables, made, has_extensions, proved: problem.is_none(), problem }))
+}
+
+/// A checksum as manifests have it.
+pub fn hex(hash: Sha256) -> String {
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }

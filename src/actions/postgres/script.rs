@@ -9,6 +9,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use memchr::memchr2_iter;
+
 use super::statement::{self, Verdict};
 
 /// As much of a statement as is looked at.
@@ -67,8 +69,10 @@ pub struct Script {
     half: u8,
     /// A text with backslashes has just ended: another one goes on in its manner.
     after_escapes: bool,
-    /// Of a row as much as tells its end.
+    /// Of a row that was cut as much as tells whether it is the last.
     row: Vec<u8>,
+    /// Rows of the table so far.
+    rows: i64,
     /// Lines that have ended.
     line: u64,
     /// The line where the statement began.
@@ -86,18 +90,7 @@ impl Script {
     pub fn take(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() && self.problem.is_none() {
             if let At::Rows(_) = self.at {
-                let end = bytes.iter().position(|byte| *byte == b'\n');
-                let part = &bytes[..end.unwrap_or(bytes.len())];
-                let room = 4_usize.saturating_sub(self.row.len()).min(part.len());
-                self.row.extend_from_slice(&part[..room]);
-                if part.contains(&0) {
-                    self.zeros();
-                }
-                bytes = &bytes[part.len()..];
-                if end.is_some() {
-                    bytes = &bytes[1..];
-                    self.end_row();
-                }
+                bytes = self.in_rows(bytes);
             } else {
                 self.byte(bytes[0]);
                 bytes = &bytes[1..];
@@ -126,15 +119,42 @@ impl Script {
         self.problem.get_or_insert(why);
     }
 
-    fn end_row(&mut self) {
-        self.line += 1;
-        let row = std::mem::take(&mut self.row);
-        if row == b"\\." || row == b"\\.\r" {
-            self.at = At::Statement;
-        } else if let At::Rows(table) = &self.at
-            && let Some(rows) = self.tables.get_mut(table)
-        {
-            *rows += 1;
+    /// Nearly all of a dump is rows: nothing is done for one but to find its end. Returns what comes after them.
+    fn in_rows<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        let mut begin = 0;
+        for end in memchr2_iter(b'\n', 0, bytes) {
+            if bytes[end] == 0 {
+                self.zeros();
+                return &[];
+            }
+            let row = &bytes[begin..end];
+            begin = end + 1;
+            self.line += 1;
+            let is_last = if self.row.is_empty() {
+                is_last(row)
+            } else {
+                self.keep_of_row(row);
+                is_last(&std::mem::take(&mut self.row))
+            };
+            if is_last {
+                self.end_rows();
+                return &bytes[begin..];
+            }
+            self.rows += 1;
+        }
+        self.keep_of_row(&bytes[begin..]);
+        &[]
+    }
+
+    fn keep_of_row(&mut self, part: &[u8]) {
+        let room = 4_usize.saturating_sub(self.row.len()).min(part.len());
+        self.row.extend_from_slice(&part[..room]);
+    }
+
+    fn end_rows(&mut self) {
+        let rows = std::mem::take(&mut self.rows);
+        if let At::Rows(table) = std::mem::take(&mut self.at) {
+            *self.tables.entry(table).or_default() += rows;
         }
     }
 
@@ -357,6 +377,10 @@ impl Script {
             }
         }
     }
+}
+
+fn is_last(row: &[u8]) -> bool {
+    row == b"\\." || row == b"\\.\r"
 }
 
 fn is_of_name(byte: u8) -> bool {

@@ -258,6 +258,7 @@ async fn kept_size(engine: &docker::Engine, context: &Context, parts: &Parts) ->
         arguments: ["du", "-sk", tools::BACKUPS].map(str::to_owned).to_vec(),
         backups: Some(std::path::Path::new(volume)),
         beside: &parts.place,
+        input: None,
         server: None,
     };
     let counted = context.clock.timeout(COUNTING, Box::pin(tools::run(engine, context, tool))).await;

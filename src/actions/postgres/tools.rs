@@ -4,19 +4,29 @@
 //! drbot left is found by its labels and ended. What must stay true: backups are mounted read-only, the password is in
 //! no argument and no environment, and nothing is left behind.
 
-use std::{collections::HashMap, path::Path, time::Duration};
+use std::{
+    collections::HashMap,
+    path::Path,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use bollard::{
     body_full,
     errors::Error,
     models::{ContainerCreateBody, HostConfig},
     query_parameters::{
-        CreateContainerOptionsBuilder, ListContainersOptionsBuilder, LogsOptionsBuilder, RemoveContainerOptionsBuilder,
-        StartContainerOptions, UploadToContainerOptionsBuilder, WaitContainerOptions,
+        AttachContainerOptionsBuilder, CreateContainerOptionsBuilder, ListContainersOptionsBuilder, LogsOptionsBuilder,
+        RemoveContainerOptionsBuilder, StartContainerOptions, UploadToContainerOptionsBuilder, WaitContainerOptions,
     },
 };
-use futures::StreamExt;
+use bytes::Bytes;
+use futures::{StreamExt, future::pending};
 use secrecy::ExposeSecret;
+use tokio::{
+    io::{AsyncWrite, AsyncWriteExt},
+    sync::mpsc,
+};
 
 use super::{carry::FENCE, connect};
 use crate::actions::{Context, Failure, docker};
@@ -31,6 +41,9 @@ pub const SERVER: &str = "{server}";
 const KEPT: usize = 128 * 1024;
 const CLEANUP: Duration = Duration::from_secs(10);
 
+/// Pieces of an input, and `None` after the last; a failure ends the tool.
+pub type Input = mpsc::Receiver<Result<Option<Bytes>, Failure>>;
+
 /// A tool to be run.
 #[derive(Debug)]
 pub struct Tool<'a> {
@@ -41,6 +54,8 @@ pub struct Tool<'a> {
     pub backups: Option<&'a Path>,
     /// The container whose image and network are used.
     pub beside: &'a str,
+    /// What it reads on its standard input; the input never ends by itself, not even when drbot is killed.
+    pub input: Option<Input>,
     /// The server that it works on: when the tool is stopped, its sessions there are ended too.
     pub server: Option<&'a connect::Server>,
 }
@@ -116,6 +131,7 @@ pub async fn run(engine: &docker::Engine, context: &Context, tool: Tool<'_>) -> 
             format!("PGOPTIONS=-c {FENCE}=off -c statement_timeout=0"),
         ]),
         labels: Some(labels(context, "tool", project)),
+        open_stdin: Some(tool.input.is_some()),
         host_config: Some(HostConfig {
             binds: tool.backups.map(|folder| vec![format!("{}:{BACKUPS}:ro", folder.display())]),
             network_mode: network,
@@ -126,6 +142,7 @@ pub async fn run(engine: &docker::Engine, context: &Context, tool: Tool<'_>) -> 
     remove(client, &name, context).await;
     let options = CreateContainerOptionsBuilder::default().name(&name).build();
     client.create_container(Some(options), body).await.map_err(|error| engine.explain(&name, &error))?;
+    let attach = AttachContainerOptionsBuilder::default().stream(true).stdin(true).build();
     let work = async {
         let upload = UploadToContainerOptionsBuilder::default().path("/tmp").build();
         let archive = body_full(passfile(context)?.into());
@@ -133,16 +150,37 @@ pub async fn run(engine: &docker::Engine, context: &Context, tool: Tool<'_>) -> 
             .upload_to_container(&name, Some(upload), archive)
             .await
             .map_err(|error| engine.explain(&name, &error))?;
+        let stdin = match &tool.input {
+            Some(_) => Some(
+                client.attach_container(&name, Some(attach)).await.map_err(|error| engine.explain(&name, &error))?,
+            ),
+            None => None,
+        };
         client
             .start_container(&name, None::<StartContainerOptions>)
             .await
             .map_err(|error| engine.explain(&name, &error))?;
-        let code = match client.wait_container(&name, None::<WaitContainerOptions>).next().await {
+        let mut waiting = client.wait_container(&name, None::<WaitContainerOptions>);
+        let (ended, has_all) = match (tool.input, stdin) {
+            (Some(input), Some(stdin)) => {
+                let has_all = AtomicBool::new(false);
+                let ended = tokio::select! {
+                    ended = waiting.next() => ended,
+                    failure = hand_over(context, input, stdin.input, &has_all) => return Err(failure),
+                };
+                (ended, has_all.into_inner())
+            }
+            _ => (waiting.next().await, true),
+        };
+        let code = match ended {
             Some(Ok(ended)) => ended.status_code,
             Some(Err(Error::DockerContainerWaitError { code, .. })) => code,
             Some(Err(error)) => return Err(engine.explain(&name, &error)),
             None => return Err(Failure::failed(format!("{name} was lost"))),
         };
+        if code == 0 && !has_all {
+            return Err(Failure::failed(format!("{name} ended before it had all of its input")));
+        }
         let text = output(client, &name).await;
         Ok(Output { code, text: context.secrets.mask(&text) })
     };
@@ -152,6 +190,34 @@ pub async fn run(engine: &docker::Engine, context: &Context, tool: Tool<'_>) -> 
         connect::end_own_sessions(server, context).await;
     }
     result
+}
+
+/// Hands an input over, as fast as the tool takes it. Returns only to tell why the tool must be ended.
+async fn hand_over(
+    context: &Context,
+    mut input: Input,
+    mut stdin: impl AsyncWrite + Unpin,
+    has_all: &AtomicBool,
+) -> Failure {
+    let written = loop {
+        match input.recv().await {
+            Some(Ok(Some(piece))) => {
+                if let Err(error) = stdin.write_all(&piece).await {
+                    break Err(error);
+                }
+            }
+            Some(Ok(None)) => break stdin.flush().await,
+            Some(Err(failure)) => return failure,
+            None => return Failure::failed("the reading of what is to be handed over ended too early"),
+        }
+    };
+    let Err(error) = written else {
+        has_all.store(true, Ordering::Relaxed);
+        return pending().await;
+    };
+    // It has ended, most likely, and how will be known in a moment.
+    context.clock.sleep(CLEANUP).await;
+    Failure::failed(format!("nothing more could be handed over: {error}"))
 }
 
 /// The last line that a container wrote, cut short.

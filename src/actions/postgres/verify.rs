@@ -221,6 +221,7 @@ async fn read_custom(
         arguments: ["sh", "-c", &program, "sh", &file].map(str::to_owned).to_vec(),
         backups: Some(&target.backups),
         beside: &target.container,
+        input: None,
         server: None,
     };
     let output = tools::run(engine, context, tool).await?;
