@@ -80,6 +80,9 @@ pub enum Event {
         kind: FailureKind,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         log: Vec<String>,
+        /// What the branches of a `parallel` found, by their ids: the evidence.
+        #[serde(default, skip_serializing_if = "Map::is_empty")]
+        found: Map<String, Value>,
     },
     /// drbot was gone while the step was under way; what became of it is being found out.
     StepInterrupted {
@@ -124,6 +127,11 @@ pub enum Event {
     ApprovalVoided {
         round: u32,
         reason: String,
+    },
+    /// Nobody is asked: the emergency is proved, as the command's file says.
+    ApprovalWaived {
+        round: u32,
+        because: String,
     },
     /// Somebody wants it asked again.
     ApprovalRenewed {
@@ -269,6 +277,7 @@ impl Event {
             Self::ApprovalWithdrawn { .. } => "approval-withdrawn",
             Self::ApprovalExpired { .. } => "approval-expired",
             Self::ApprovalVoided { .. } => "approval-voided",
+            Self::ApprovalWaived { .. } => "approval-waived",
             Self::ApprovalRenewed { .. } => "approval-renewed",
             Self::QuestionAsked { .. } => "question-asked",
             Self::QuestionAnswered { .. } => "question-answered",

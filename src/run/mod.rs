@@ -6,6 +6,7 @@
 
 pub mod context;
 pub mod delivery;
+pub mod diagnosis;
 pub mod event;
 pub mod history;
 pub mod next;

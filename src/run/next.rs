@@ -43,6 +43,10 @@ pub enum Next {
     AskApproval {
         round: u32,
     },
+    /// Nobody need be asked: what the file wants proved is.
+    WaiveApproval {
+        round: u32,
+    },
     ExpireApproval {
         round: u32,
     },
@@ -155,7 +159,7 @@ pub fn aside(state: &State, now: Timestamp) -> Option<Next> {
         ApprovalState::Pending { asked, .. } if now >= asked.expires_at => {
             Some(Next::ExpireApproval { round: asked.round })
         }
-        _ => approval_due(state).map(|round| Next::AskApproval { round }),
+        _ => approval_due(state).map(|round| ask(state, round)),
     }
 }
 
@@ -182,6 +186,14 @@ fn approval_due(state: &State) -> Option<u32> {
     let approval = state.created.command.approval.as_ref()?;
     let after = approval.after.as_deref().and_then(|id| state.step(id));
     after.is_some_and(is_behind).then_some(round)
+}
+
+/// Asks for the approval, unless the file's proof that none is needed is there. A proof that cannot be told is none.
+fn ask(state: &State, round: u32) -> Next {
+    let unless = state.created.command.approval.as_ref().and_then(|approval| approval.unless.as_deref());
+    let proved =
+        unless.is_some_and(|proof| template::holds(proof, &context::of(state, Scoped::Command)).unwrap_or(false));
+    if proved { Next::WaiveApproval { round } } else { Next::AskApproval { round } }
 }
 
 /// Whether the run goes on behind this step.
@@ -232,8 +244,10 @@ fn behind_gate(state: &State, index: usize) -> Next {
         return Next::Begin { step: index };
     }
     match &state.approval {
-        ApprovalState::Given { .. } | ApprovalState::NotNeeded => Next::Begin { step: index },
-        ApprovalState::NotAsked { round } => Next::AskApproval { round: *round },
+        ApprovalState::Given { .. } | ApprovalState::Waived { .. } | ApprovalState::NotNeeded => {
+            Next::Begin { step: index }
+        }
+        ApprovalState::NotAsked { round } => ask(state, *round),
         ApprovalState::Pending { asked, .. } => Next::Wait { until: Some(asked.expires_at), on: WaitingOn::Approval },
         ApprovalState::Lapsed { .. } | ApprovalState::Denied { .. } => {
             Next::Wait { until: None, on: WaitingOn::AskAgain }
@@ -249,7 +263,8 @@ fn after_failure(state: &State, index: usize, kind: FailureKind, message: &str, 
             _ => Next::Begin { step: index },
         };
     }
-    let outcome = if kind == FailureKind::Refused { Outcome::Refused } else { Outcome::Failed };
+    let refused = kind == FailureKind::Refused || step.definition.on_failure() == OnFailure::Refuse;
+    let outcome = if refused { Outcome::Refused } else { Outcome::Failed };
     let message = format!("{}: {message}", step.definition.name);
     match step.definition.on_failure() {
         OnFailure::Ask => Next::Ask { step: index, about: About::Failure },
@@ -258,7 +273,7 @@ fn after_failure(state: &State, index: usize, kind: FailureKind, message: &str, 
             Some(ending) => wind_up(state, &ending, now),
             None => Next::Finish { outcome, message },
         },
-        OnFailure::Stop | OnFailure::Continue => Next::Finish { outcome, message },
+        OnFailure::Stop | OnFailure::Refuse | OnFailure::Continue => Next::Finish { outcome, message },
     }
 }
 

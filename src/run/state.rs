@@ -3,7 +3,7 @@
 //! [`State::apply`] is one `match` of legal transitions; anything else is an [`Illegal`] and changes nothing. So the
 //! journal cannot hold a history that could not have happened, whoever writes it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::{Map, Value};
 
@@ -23,7 +23,8 @@ use crate::{
 #[derive(Debug, Clone, PartialEq)]
 pub struct State {
     pub id: RunId,
-    pub created: Created,
+    /// What never changes is shared: a state is copied for every event.
+    pub created: Arc<Created>,
     pub created_at: Timestamp,
     /// In the order of the definition.
     pub steps: Vec<StepState>,
@@ -43,7 +44,7 @@ pub struct State {
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct StepState {
-    pub definition: Step,
+    pub definition: Arc<Step>,
     pub status: Status,
     /// Attempts begun so far.
     pub attempts: u32,
@@ -111,6 +112,10 @@ pub enum ApprovalState {
         by: Person,
         reason: String,
     },
+    /// Nobody was asked: the emergency is proved.
+    Waived {
+        because: String,
+    },
     /// Waits for somebody to press "Ask again".
     Lapsed {
         round: u32,
@@ -173,7 +178,7 @@ impl State {
         };
         Ok(Self {
             id: entry.run,
-            created: (**created).clone(),
+            created: Arc::new((**created).clone()),
             created_at: entry.at,
             steps,
             approval,
@@ -245,8 +250,9 @@ impl State {
                 step.outputs = outputs.clone();
                 step.summary = summary.clone();
             }
-            Event::StepFailed { step, attempt, message, kind, .. } => {
+            Event::StepFailed { step, attempt, message, kind, found, .. } => {
                 let step = self.under_way(step, *attempt)?;
+                step.outputs.clone_from(found);
                 step.status = Status::Failed { kind: *kind, message: message.clone() };
                 // What was refused was not begun.
                 step.touched |= *kind != FailureKind::Refused;
@@ -307,6 +313,15 @@ impl State {
             Event::ApprovalVoided { round, reason } => {
                 self.asked_in(*round)?;
                 self.approval = ApprovalState::Lapsed { round: *round, why: Lapse::Voided(reason.clone()) };
+            }
+            Event::ApprovalWaived { round, because } => {
+                self.goes_on()?;
+                match &self.approval {
+                    ApprovalState::NotAsked { round: due } if due == round => {
+                        self.approval = ApprovalState::Waived { because: because.clone() };
+                    }
+                    other => return Err(format!("the approval is {}", other.name())),
+                }
             }
             Event::ApprovalRenewed { .. } => {
                 self.goes_on()?;
@@ -644,7 +659,11 @@ impl State {
 
     /// Whether a step waits for an approval that is not given.
     pub fn lacks_approval(&self, index: usize) -> bool {
-        self.is_gated(index) && !matches!(self.approval, ApprovalState::Given { .. } | ApprovalState::NotNeeded)
+        let passed = matches!(
+            self.approval,
+            ApprovalState::Given { .. } | ApprovalState::Waived { .. } | ApprovalState::NotNeeded
+        );
+        self.is_gated(index) && !passed
     }
 
     /// Whether anything that the approval allows has begun: it cannot be taken back any more.
@@ -671,9 +690,9 @@ impl State {
 }
 
 impl StepState {
-    pub(super) fn new(definition: Step) -> Self {
+    pub(super) fn new(definition: impl Into<Arc<Step>>) -> Self {
         Self {
-            definition,
+            definition: definition.into(),
             status: Status::Pending,
             attempts: 0,
             interruptions: 0,
@@ -689,7 +708,7 @@ impl StepState {
     }
 
     /// Nothing will be done about it any more, unless it is tried again.
-    fn is_over(&self) -> bool {
+    pub fn is_over(&self) -> bool {
         matches!(self.status, Status::Succeeded | Status::Skipped(_) | Status::Failed { .. })
     }
 
@@ -731,6 +750,7 @@ impl ApprovalState {
             Self::Pending { .. } => "pending",
             Self::Given { .. } => "given",
             Self::Denied { .. } => "denied",
+            Self::Waived { .. } => "waived",
             Self::Lapsed { why: Lapse::Expired, .. } => "expired",
             Self::Lapsed { why: Lapse::Voided(_), .. } => "void",
         }

@@ -98,7 +98,7 @@ impl Store {
         }
         super::rungs::keep(&mut transaction, id, &created.rungs).await?;
         let entry = Entry { run: id, seq: 1, at, event: Event::RunCreated(Box::new(created)) };
-        insert(&mut transaction, &entry).await?;
+        insert(&mut transaction, &entry, ownership).await?;
         transaction.commit().await.context("the new run could not be made durable")?;
         Ok(Creation::Created(entry))
     }
@@ -121,25 +121,7 @@ impl Store {
 
     async fn try_append(&self, entry: &Entry, ownership: &Ownership, deliveries: &[Delivery]) -> Result<()> {
         let mut transaction = self.write().await?;
-        let finished = match &entry.event {
-            Event::Finished { outcome, .. } => Some(outcome.to_string()),
-            _ => None,
-        };
-        let updated = sqlx::query(
-            "UPDATE runs SET finished_at = $1, outcome = $2
-             WHERE id = $3 AND owner = $4 AND generation = $5 AND finished_at IS NULL",
-        )
-        .bind(finished.as_ref().map(|_| micros(entry.at)))
-        .bind(&finished)
-        .bind(entry.run.to_string())
-        .bind(&ownership.owner)
-        .bind(ownership.generation)
-        .execute(&mut *transaction)
-        .await?;
-        if updated.rows_affected() != 1 {
-            return Err(NotOwned(entry.run).into());
-        }
-        insert(&mut transaction, entry).await?;
+        insert(&mut transaction, entry, ownership).await?;
         super::rungs::settle(&mut transaction, entry).await?;
         for delivery in deliveries {
             sqlx::query("INSERT INTO outbox (run, seq, delivery) VALUES ($1, $2, $3)")
@@ -149,7 +131,13 @@ impl Store {
                 .execute(&mut *transaction)
                 .await?;
         }
-        if finished.is_some() {
+        if let Event::Finished { outcome, .. } = &entry.event {
+            sqlx::query("UPDATE runs SET finished_at = $1, outcome = $2 WHERE id = $3")
+                .bind(micros(entry.at))
+                .bind(outcome.to_string())
+                .bind(entry.run.to_string())
+                .execute(&mut *transaction)
+                .await?;
             sqlx::query("DELETE FROM locks WHERE run = $1")
                 .bind(entry.run.to_string())
                 .execute(&mut *transaction)
@@ -266,16 +254,27 @@ impl Store {
     }
 }
 
-async fn insert(transaction: &mut sqlx::Transaction<'static, sqlx::Sqlite>, entry: &Entry) -> Result<()> {
-    sqlx::query("INSERT INTO journal (run, seq, at, kind, event) VALUES ($1, $2, $3, $4, $5)")
-        .bind(entry.run.to_string())
-        .bind(i64::try_from(entry.seq)?)
-        .bind(micros(entry.at))
-        .bind(entry.event.kind())
-        .bind(serde_json::to_string(&entry.event)?)
-        .execute(&mut **transaction)
-        .await?;
-    Ok(())
+/// One statement for the entry and for whose run it is: this is on the way of every step.
+async fn insert(
+    transaction: &mut sqlx::Transaction<'static, sqlx::Sqlite>,
+    entry: &Entry,
+    ownership: &Ownership,
+) -> Result<()> {
+    let inserted = sqlx::query(
+        "INSERT INTO journal (run, seq, at, kind, event)
+         SELECT id, CAST($2 AS BIGINT), CAST($3 AS BIGINT), $4, $5 FROM runs
+         WHERE id = $1 AND owner = $6 AND generation = $7 AND finished_at IS NULL",
+    )
+    .bind(entry.run.to_string())
+    .bind(i64::try_from(entry.seq)?)
+    .bind(micros(entry.at))
+    .bind(entry.event.kind())
+    .bind(serde_json::to_string(&entry.event)?)
+    .bind(&ownership.owner)
+    .bind(ownership.generation)
+    .execute(&mut **transaction)
+    .await?;
+    if inserted.rows_affected() == 1 { Ok(()) } else { Err(NotOwned(entry.run).into()) }
 }
 
 fn entry(run: RunId, row: &SqliteRow) -> Result<Entry> {

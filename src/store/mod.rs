@@ -10,6 +10,7 @@ pub mod journal;
 pub mod messages;
 pub mod rungs;
 pub mod samples;
+pub mod versions;
 
 use std::{
     fs::{File, TryLockError},

@@ -61,6 +61,7 @@ pub fn step(id: &str, effect: Effect) -> Step {
         check: None,
         expect: None,
         says: None,
+        keep: None,
         outputs: Default::default(),
         undo: None,
         undo_when: UndoWhen::Succeeded,
@@ -140,6 +141,8 @@ impl Command {
             expires: Span::from_secs(300),
             confirm: None,
             cost: None,
+            unless: None,
+            because: None,
         };
         Self { approval: Some(approval), ..self }
     }
@@ -317,7 +320,14 @@ pub fn succeeded(id: &str, attempt: u32) -> Event {
 }
 
 pub fn failed(id: &str, attempt: u32, kind: FailureKind) -> Event {
-    Event::StepFailed { step: id.to_owned(), attempt, message: "it broke".to_owned(), kind, log: Vec::new() }
+    Event::StepFailed {
+        step: id.to_owned(),
+        attempt,
+        message: "it broke".to_owned(),
+        kind,
+        log: Vec::new(),
+        found: Map::new(),
+    }
 }
 
 pub fn unknown(id: &str, attempt: u32) -> Event {
@@ -376,6 +386,9 @@ impl World {
             Next::Skip { step } => {
                 let step = tale.state.steps[step].definition.id.clone();
                 tale.put(Event::StepSkipped { step, reason: SkipReason::Condition });
+            }
+            Next::WaiveApproval { round } => {
+                tale.put(Event::ApprovalWaived { round, because: String::new() });
             }
             Next::AskApproval { .. } => {
                 tale.asks_approval();

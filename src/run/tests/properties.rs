@@ -16,8 +16,13 @@ const IDS: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
 
 fn any_step(id: &'static str) -> impl Strategy<Value = Step> {
     let effects = prop_oneof![Just(Effect::Read), Just(Effect::Idempotent), Just(Effect::Once)];
-    let failures =
-        prop_oneof![Just(OnFailure::Stop), Just(OnFailure::Undo), Just(OnFailure::Continue), Just(OnFailure::Ask)];
+    let failures = prop_oneof![
+        Just(OnFailure::Stop),
+        Just(OnFailure::Refuse),
+        Just(OnFailure::Undo),
+        Just(OnFailure::Continue),
+        Just(OnFailure::Ask)
+    ];
     let conditions = prop_oneof![6 => Just(None), 1 => Just(Some("true")), 1 => Just(Some("false"))];
     (effects, failures, option::of(1..4_u32), 0..3_u8, any::<bool>(), conditions, 0..8_u8).prop_map(
         move |(effect, on_failure, attempts, undo, no_return, condition, kind)| {
