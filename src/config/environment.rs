@@ -9,14 +9,32 @@ use std::borrow::Cow;
 use toml::de::DeValue;
 
 use crate::runbook::{
-    document::{Document, Place},
+    document::{Document, Place, Segment},
     problem::Problem,
 };
 
-type Lookup<'a> = dyn Fn(&str) -> Option<String> + 'a;
+/// What stands for a reference: by its place, the name of the variable, and the default that is written beside it.
+pub type Answers<'a> = dyn Fn(&Place, &str, Option<&str>) -> Option<String> + 'a;
+
+/// What a process's environment says; an empty variable is none.
+pub fn of_process(lookup: impl Fn(&str) -> Option<String>) -> impl Fn(&Place, &str, Option<&str>) -> Option<String> {
+    move |_, name, default| lookup(name).filter(|value| !value.is_empty()).or_else(|| default.map(str::to_owned))
+}
+
+/// The same on every machine: the default, and where there is none the reference as it is written.
+pub fn of_no_machine(place: &Place, name: &str, default: Option<&str>) -> Option<String> {
+    let first = place.segments().first();
+    // Ids are numbers, and nobody reads them on paper.
+    let is_id = matches!(first, Some(Segment::Key(key)) if ["discord", "roles"].contains(&key.as_str()));
+    Some(match default {
+        Some(default) => default.to_owned(),
+        None if is_id => "1".to_owned(),
+        None => format!("${{{name}}}"),
+    })
+}
 
 /// Fills in every reference of the file.
-pub fn fill_in(document: &mut Document<'_>, lookup: &Lookup<'_>) -> Vec<Problem> {
+pub fn fill_in(document: &mut Document<'_>, answers: &Answers<'_>) -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut filled = Vec::new();
     for (key, value) in &document.root {
@@ -32,7 +50,7 @@ pub fn fill_in(document: &mut Document<'_>, lookup: &Lookup<'_>) -> Vec<Problem>
                 );
                 return;
             }
-            match expand(text, lookup) {
+            match expand(text, &|name, default| answers(place, name, default)) {
                 Ok(text) => filled.push((place.clone(), text)),
                 Err(message) => problems.push(document.problem(place, message)),
             }
@@ -67,7 +85,7 @@ fn set(document: &mut Document<'_>, place: &Place, text: String) {
     }
 }
 
-fn expand(text: &str, lookup: &Lookup<'_>) -> Result<String, String> {
+fn expand(text: &str, answer: &dyn Fn(&str, Option<&str>) -> Option<String>) -> Result<String, String> {
     let mut expanded = String::new();
     let mut rest = text;
     while let Some(at) = rest.find("${") {
@@ -89,10 +107,9 @@ fn expand(text: &str, lookup: &Lookup<'_>) -> Result<String, String> {
         if name.is_empty() || !name.chars().all(good) {
             return Err(format!("`{name}` cannot be the name of a variable; write ${{NAME}} or ${{NAME:-default}}"));
         }
-        match (lookup(name).filter(|value| !value.is_empty()), default) {
-            (Some(value), _) => expanded.push_str(&value),
-            (None, Some(default)) => expanded.push_str(default),
-            (None, None) => {
+        match answer(name, default) {
+            Some(value) => expanded.push_str(&value),
+            None => {
                 return Err(format!("the variable {name} is not set; put it into .env, or write ${{{name}:-default}}"));
             }
         }
@@ -114,7 +131,8 @@ mod tests {
 
     #[test]
     fn references_are_filled_in() {
-        let set = |name: &str| (name == "A").then(|| "1".to_owned());
+        let environment = of_process(|name| (name == "A").then(|| "1".to_owned()));
+        let set = |name: &str, default: Option<&str>| environment(&Place::root(), name, default);
         assert_eq!(expand("x${A}y${B:-2}z$${A}${C:-}", &set).unwrap(), "x1y2z${A}");
         assert!(expand("${B}", &set).unwrap_err().contains("B is not set"));
         assert!(expand("${A", &set).is_err() && expand("${A B}", &set).is_err());
@@ -125,10 +143,21 @@ mod tests {
     fn a_value_stays_a_value_and_a_problem_has_its_place() {
         let text = "a = \"${PORT}\"\nb = [\"x\", \"${NOTHING}\"]\npassword = \"${PORT}\"\n";
         let (mut document, _) = Document::parse(Path::new("drbot.toml"), text);
-        let problems = fill_in(&mut document, &lookup);
+        let problems = fill_in(&mut document, &of_process(lookup));
         let places: Vec<_> = problems.iter().map(|problem| (problem.line, problem.column)).collect();
         assert_eq!(places, [(2, 11), (3, 12)]);
         assert_eq!(document.value(&Place::root().key("a")).unwrap().as_str(), Some("8081\"\n[roles]"));
         assert_eq!(document.root.len(), 3);
+    }
+
+    #[test]
+    fn paper_knows_no_machine() {
+        let text = "a = \"${PORT:-80}\"\nb = \"http://${HOST}\"\n[discord]\nguild = \"${GUILD}\"\n";
+        let (mut document, _) = Document::parse(Path::new("drbot.toml"), text);
+        assert_eq!(fill_in(&mut document, &of_no_machine), []);
+        let root = Place::root();
+        let text = |place: &Place| document.value(place).unwrap().as_str().unwrap().to_owned();
+        assert_eq!((text(&root.key("a")), text(&root.key("b"))), ("80".to_owned(), "http://${HOST}".to_owned()));
+        assert_eq!(text(&root.key("discord").key("guild")), "1");
     }
 }

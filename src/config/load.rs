@@ -8,7 +8,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{check::check, environment, secrets::Secrets, settings::Settings};
+use super::{
+    check::check,
+    environment::{self, Answers},
+    secrets::Secrets,
+    settings::Settings,
+};
 use crate::runbook::{
     decode::decode,
     definition::Command,
@@ -26,7 +31,7 @@ pub const SETTINGS_FILE: &str = "drbot.toml";
 pub const COMMANDS_FOLDER: &str = "commands";
 
 /// Commands of drbot's own, whose names no file may take.
-pub const OWN_COMMANDS: [&str; 1] = ["contacts"];
+pub const OWN_COMMANDS: [&str; 2] = ["abort", "contacts"];
 
 /// Discord: "Application Command Limits", chat input commands of a guild.
 const MOST_COMMANDS: usize = 100;
@@ -39,6 +44,8 @@ pub struct Configuration {
     pub settings: Settings,
     /// By name, with every call replaced by its steps.
     pub commands: BTreeMap<String, Command>,
+    /// The same as their files say it: with their calls.
+    pub written: BTreeMap<String, Command>,
     /// What works, but hardly as it was meant: a secret that is not set, a command that nobody may start.
     pub warnings: Vec<Problem>,
     /// The names of all secrets that are used anywhere.
@@ -51,7 +58,12 @@ impl Configuration {
     /// # Errors
     /// All problems of all files, by file and line.
     pub fn load(directory: &Path) -> Result<Self, Vec<Problem>> {
-        Self::load_with(directory, |name| std::env::var(name).ok())
+        Self::inspect(directory).0
+    }
+
+    /// [`Configuration::load`], and what is to be said beside its problems.
+    pub fn inspect(directory: &Path) -> (Result<Self, Vec<Problem>>, Vec<Problem>) {
+        Self::inspect_with(directory, |name| std::env::var(name).ok())
     }
 
     /// [`Configuration::load`] with an environment of the caller's own.
@@ -62,23 +74,52 @@ impl Configuration {
         directory: &Path,
         lookup: impl Fn(&str) -> Option<String> + Send + Sync + Clone + 'static,
     ) -> Result<Self, Vec<Problem>> {
+        Self::inspect_with(directory, lookup).0
+    }
+
+    fn inspect_with(
+        directory: &Path,
+        lookup: impl Fn(&str) -> Option<String> + Send + Sync + Clone + 'static,
+    ) -> (Result<Self, Vec<Problem>>, Vec<Problem>) {
         let directory = &std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
+        let secrets = Secrets::from_lookup(lookup.clone());
+        Self::read(directory, directory, &environment::of_process(lookup), &secrets)
+    }
+
+    /// The configuration as it is on every machine, for the runbook on paper: variables stand at their defaults, and paths
+    /// as the file has them.
+    ///
+    /// # Errors
+    /// As [`Configuration::load`].
+    pub fn load_for_paper(directory: &Path) -> Result<Self, Vec<Problem>> {
+        Self::read(directory, Path::new(""), &environment::of_no_machine, &Secrets::from_lookup(|_| None)).0
+    }
+
+    /// `base` is what paths in the file are relative to. What works, but hardly as it was meant, is told either way.
+    fn read(
+        directory: &Path,
+        base: &Path,
+        answers: &Answers<'_>,
+        secrets: &Secrets,
+    ) -> (Result<Self, Vec<Problem>>, Vec<Problem>) {
         let mut loading = Loading::default();
-        let settings = loading.settings(directory, &lookup);
+        let settings = loading.settings(directory, base, answers);
         let (files, unreadable) = read_commands(&directory.join(COMMANDS_FOLDER), Path::new(COMMANDS_FOLDER));
         loading.problems.extend(unreadable);
-        let commands = loading.commands(&files, settings.as_ref());
+        let (written, commands) = loading.commands(&files, settings.as_ref());
         loading.problems.sort();
-        let Some(settings) = settings.filter(|_| loading.problems.is_empty()) else {
-            return Err(loading.problems);
-        };
-        let secrets = Secrets::from_lookup(lookup);
-        let unset = loading.secrets.iter().filter(|(name, _)| !secrets.is_set(name));
         let mut warnings = loading.warnings;
-        warnings.extend(unset.map(|(_, problem)| problem.clone()));
+        warnings.extend(loading.secrets.iter().filter_map(|(name, place)| {
+            let message = secrets.lacks(name)?;
+            Some(Problem { message, ..place.clone() })
+        }));
         warnings.sort();
+        let Some(settings) = settings.filter(|_| loading.problems.is_empty()) else {
+            return (Err(loading.problems), warnings);
+        };
         let secrets = loading.secrets.into_keys().collect();
-        Ok(Self { directory: directory.to_owned(), settings, commands, warnings, secrets })
+        let directory = directory.to_owned();
+        (Ok(Self { directory, settings, commands, written, warnings: warnings.clone(), secrets }), warnings)
     }
 }
 
@@ -90,7 +131,7 @@ struct Loading {
 }
 
 impl Loading {
-    fn settings(&mut self, directory: &Path, lookup: &dyn Fn(&str) -> Option<String>) -> Option<Settings> {
+    fn settings(&mut self, directory: &Path, base: &Path, answers: &Answers<'_>) -> Option<Settings> {
         let file = Path::new(SETTINGS_FILE);
         let text = match read_text(&directory.join(file), file) {
             Ok(text) => text,
@@ -100,7 +141,7 @@ impl Loading {
             }
         };
         let (mut document, mut problems) = Document::parse(file, &text);
-        let missing = environment::fill_in(&mut document, lookup);
+        let missing = environment::fill_in(&mut document, answers);
         // A text with a missing variable in it is not worth decoding: what is wrong with it is said.
         let filled = missing.is_empty();
         problems.extend(missing);
@@ -112,7 +153,7 @@ impl Loading {
         if let Some(settings) = settings.as_mut().filter(|_| problems.is_empty()) {
             problems.extend(check(&document, settings));
             self.note_secrets(&document, settings);
-            resolve_paths(directory, settings);
+            resolve_paths(base, settings);
         }
         // Half of the settings would make noise in every command that names the other half.
         let whole = problems.is_empty();
@@ -127,11 +168,16 @@ impl Loading {
             let place = crate::runbook::document::Place::root().key("target").key(name).key("postgres").key("password");
             let secret = &postgres.password;
             let problem = document.problem(&place, format!("the secret {secret} is not set"));
-            self.secrets.insert(secret.clone(), problem.with_help(format!("put {secret}=… into .env")));
+            self.secrets.insert(secret.clone(), problem.with_help(where_to_put(secret)));
         }
     }
 
-    fn commands(&mut self, files: &[CommandFile], settings: Option<&Settings>) -> BTreeMap<String, Command> {
+    /// All commands by name: with their calls, and with the steps in their place.
+    fn commands(
+        &mut self,
+        files: &[CommandFile],
+        settings: Option<&Settings>,
+    ) -> (BTreeMap<String, Command>, BTreeMap<String, Command>) {
         let names: BTreeSet<String> = files.iter().map(|file| file.name.clone()).collect();
         let decoded: Vec<_> = files.iter().map(decode_command).collect();
         let commands: BTreeMap<String, Command> = decoded
@@ -162,7 +208,7 @@ impl Loading {
             self.problems.push(Problem::of_file(Path::new(COMMANDS_FOLDER), message));
         }
         if !self.problems.is_empty() {
-            return BTreeMap::new();
+            return (commands, BTreeMap::new());
         }
         let mut expanded = BTreeMap::new();
         for name in commands.keys() {
@@ -174,8 +220,13 @@ impl Loading {
                 }
             }
         }
-        expanded
+        (commands, expanded)
     }
+}
+
+/// What to do about a secret that is not there.
+pub fn where_to_put(secret: &str) -> String {
+    format!("put {secret}=… into .env, or name the file that holds it: {secret}_FILE=…")
 }
 
 /// Paths in the file are relative to the file.
@@ -183,6 +234,12 @@ fn resolve_paths(directory: &Path, settings: &mut Settings) {
     for target in settings.target.values_mut() {
         if let Some(postgres) = &mut target.postgres {
             postgres.backups = directory.join(&postgres.backups);
+        }
+        if let Some(compose) = &mut target.compose {
+            compose.file = directory.join(&compose.file);
+        }
+        for program in target.programs.values_mut().filter(|program| program.components().count() > 1) {
+            *program = directory.join(&program);
         }
     }
 }

@@ -56,6 +56,15 @@ impl Secrets {
         self.find(name).is_ok()
     }
 
+    /// Why a secret cannot be had; `None` when it can.
+    pub fn lacks(&self, name: &str) -> Option<String> {
+        let error = self.find(name).err()?;
+        Some(match (self.lookup)(&format!("{name}_FILE")) {
+            Some(_) => format!("the secret {name} cannot be had: {error:#}"),
+            None => format!("the secret {name} is not set"),
+        })
+    }
+
     fn find(&self, name: &str) -> Result<String> {
         if let Some(value) = (self.lookup)(name).filter(|value| !value.is_empty()) {
             return Ok(value);
@@ -157,19 +166,28 @@ mod tests {
 
     use super::*;
 
-    fn secrets() -> Secrets {
+    fn secrets_that_are_set() -> Secrets {
         Secrets::from_lookup(|name| (name == "TOKEN").then(|| "s3cret/value+1".to_owned()))
     }
 
     #[test]
     fn a_secret_that_is_missing_says_where_to_put_it() {
-        let error = secrets().resolve("OTHER").unwrap_err().to_string();
+        let error = secrets_that_are_set().resolve("OTHER").unwrap_err().to_string();
         assert!(error.contains("OTHER=") && error.contains("OTHER_FILE"), "{error}");
     }
 
     #[test]
+    fn why_a_secret_cannot_be_had_names_its_file() {
+        let secrets = Secrets::from_lookup(|name| (name == "TOKEN_FILE").then(|| "/nowhere/token".to_owned()));
+        let said = secrets.lacks("TOKEN").unwrap();
+        assert!(said.starts_with("the secret TOKEN cannot be had: TOKEN_FILE=/nowhere/token: "), "{said}");
+        assert_eq!(secrets.lacks("OTHER").unwrap(), "the secret OTHER is not set");
+        assert_eq!(secrets_that_are_set().lacks("TOKEN"), None);
+    }
+
+    #[test]
     fn a_used_secret_is_masked_in_every_spelling() {
-        let secrets = secrets();
+        let secrets = secrets_that_are_set();
         assert_eq!(secrets.resolve("TOKEN").unwrap().expose_secret(), "s3cret/value+1");
         let base64 = "QmVhcmVyIHMzY3JldC92YWx1ZSsx"; // "Bearer s3cret/value+1"
         for text in ["a s3cret/value+1 b", "s3cret%2Fvalue%2B1", "7333637265742f76616c75652b31", base64] {

@@ -27,6 +27,9 @@ pub struct Settings {
     /// Who may see the contacts table.
     #[serde(default)]
     pub contacts: ContactSettings,
+    /// Who may act from the machine that drbot runs on, without Discord. Nobody when left out.
+    #[serde(default)]
+    pub people: Vec<HostPerson>,
     /// How many commands one person may give.
     #[serde(default)]
     pub limits: Limits,
@@ -160,6 +163,22 @@ pub struct ContactSettings {
     pub numbers: Vec<String>,
 }
 
+/// A user of the machine that drbot runs on, and who that is in Discord.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HostPerson {
+    /// The user: a name, or a number in quotes.
+    #[schemars(length(min = 1), example = &"dana")]
+    pub unix: String,
+    /// Who that is in Discord: whoever asks for something there does not approve it here.
+    pub discord: DiscordId,
+    /// What others read.
+    #[schemars(length(min = 1, max = 80))]
+    pub name: String,
+    /// Names of `[roles]`, as the person has them in Discord, which cannot be asked when it is away.
+    pub roles: Vec<String>,
+}
+
 /// A system that is acted on. Templates see it as `target`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -170,12 +189,163 @@ pub struct Target {
     /// Containers: role name → container name (`bot = "trading-bot"`).
     #[serde(default)]
     pub containers: BTreeMap<String, String>,
+    /// Other addresses of it: name → base URL, without a slash at the end (`prometheus = "http://127.0.0.1:9090"`).
+    #[serde(default)]
+    #[schemars(extend("additionalProperties" = { "type": "string", "pattern": "^https?://.*[^/]$" }))]
+    pub urls: BTreeMap<String, String>,
+    /// Programs of yours that commands run by `exec`: name → path, relative to this file; one without a slash is found
+    /// in PATH.
+    #[serde(default)]
+    pub programs: BTreeMap<String, PathBuf>,
+    /// The compose project that it is.
+    #[serde(default)]
+    pub compose: Option<ComposeTarget>,
+    /// The Docker engine that its containers run on.
+    #[serde(default)]
+    pub docker: DockerTarget,
+    /// The versions that can be deployed on it.
+    #[serde(default)]
+    pub versions: Option<VersionsTarget>,
+    /// The providers that it depends on, and whose network they are seen from.
+    #[serde(default)]
+    pub network: Option<NetworkTarget>,
     /// Its PostgreSQL.
     #[serde(default)]
     pub postgres: Option<PostgresTarget>,
     /// How often a sample of counts and newest record is journaled while nothing runs; never when left out.
     #[serde(default)]
     pub sample_every: Option<Span>,
+}
+
+/// A target's compose project.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ComposeTarget {
+    /// Its file, relative to this one.
+    #[schemars(example = &"docker-compose.prod.yml")]
+    pub file: PathBuf,
+    /// Its name, as the label `com.docker.compose.project` of its containers has it.
+    #[schemars(length(min = 1))]
+    pub project: String,
+    /// Profiles that belong to it.
+    #[serde(default)]
+    pub profiles: Vec<String>,
+    /// Services that must be up; all that have a container when left out.
+    #[serde(default)]
+    pub services: Vec<String>,
+    /// Variables that the file refers to. The tool's environment is otherwise empty, but for PATH and HOME.
+    #[serde(default)]
+    pub environment: BTreeMap<String, String>,
+    /// Secrets that the file refers to: variable name to secret name.
+    #[serde(default)]
+    #[schemars(extend("additionalProperties" = { "type": "string", "pattern": crate::runbook::action::SECRET_NAME }))]
+    pub secrets: BTreeMap<String, String>,
+}
+
+/// A target's Docker engine.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DockerTarget {
+    /// The program that restarts it, and its arguments. It ends when that is done, or is under way.
+    #[serde(default = "default_restart")]
+    #[schemars(length(min = 1))]
+    pub restart: Vec<String>,
+    /// Lets drbot restart it although drbot itself runs in a container: where the command reaches the host.
+    #[serde(default)]
+    pub restart_from_container: bool,
+}
+
+impl Default for DockerTarget {
+    fn default() -> Self {
+        Self { restart: default_restart(), restart_from_container: false }
+    }
+}
+
+fn default_restart() -> Vec<String> {
+    ["systemctl", "restart", "docker"].map(str::to_owned).to_vec()
+}
+
+/// How a target's versions are known: tags of an image, recorded good once they were healthy for a while.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct VersionsTarget {
+    /// The image, without a tag.
+    #[schemars(length(min = 1), example = &"registry.example/trading-bot")]
+    pub image: String,
+    /// The container that runs it.
+    #[schemars(length(min = 1))]
+    pub container: String,
+    /// Where it says its version: a URL whose answer has `version`.
+    #[schemars(regex(pattern = "^https?://"))]
+    pub answers: String,
+    /// Where it says that it is healthy: a URL that answers 200 then.
+    #[schemars(regex(pattern = "^https?://"))]
+    pub health: String,
+    /// A version that was healthy for so long is recorded good.
+    #[serde(default = "default_healthy_for")]
+    pub healthy_for: Span,
+    /// The label of the image that names the schema versions that it works with: `3`, or `2-3`. Unknown where it has none.
+    #[serde(default)]
+    pub schema_label: Option<String>,
+    /// A query whose first row has the database's schema `version`.
+    #[serde(default)]
+    pub schema_query: Option<String>,
+}
+
+fn default_healthy_for() -> Span {
+    Span::from_secs(600)
+}
+
+/// What a target depends on outside: providers of the same service, one of them in use.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NetworkTarget {
+    /// The container that uses them: they are looked at from its network.
+    #[schemars(length(min = 1))]
+    pub container: String,
+    /// The preferred first.
+    #[schemars(length(min = 1))]
+    pub providers: Vec<Provider>,
+    /// How long a look at a provider may take, all of it; one that needs longer is not healthy.
+    #[serde(default = "default_patience")]
+    pub patience: Span,
+}
+
+/// One of several that do the same.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Provider {
+    /// What people type: a-z, 0-9, `_` and `-`.
+    #[schemars(regex(pattern = "^[a-z][a-z0-9_-]{0,31}$"), example = &"helius")]
+    pub name: String,
+    /// Its address, as the container uses it.
+    #[schemars(regex(pattern = "^https?://"))]
+    pub url: String,
+    /// What the target's configuration calls it; its address when left out.
+    #[serde(default)]
+    pub setting: Option<String>,
+    /// Its address as drbot reaches it, where that is another.
+    #[serde(default)]
+    #[schemars(regex(pattern = "^https?://"))]
+    pub own_url: Option<String>,
+    /// What it is asked: a JSON body that is posted. It is only read (GET) when left out.
+    #[serde(default)]
+    pub ask: Option<serde_json::Value>,
+    /// An expression over `status`, `body` and `json`: the answer is a good one. Any status below 400 when left out.
+    #[serde(default)]
+    #[schemars(example = &"json.result == 'ok'")]
+    pub expect: Option<String>,
+}
+
+impl Provider {
+    /// What the target's configuration calls it.
+    pub fn setting(&self) -> &str {
+        self.setting.as_deref().unwrap_or(&self.url)
+    }
+}
+
+fn default_patience() -> Span {
+    Span(std::time::Duration::from_millis(1500))
 }
 
 /// A target's PostgreSQL.

@@ -8,22 +8,31 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{definition::Step, span::Span};
+use super::{
+    definition::{Effect, Step},
+    span::Span,
+};
 
 /// Names of secrets, as the schema says it; `is_secret_name` decides.
 pub(crate) const SECRET_NAME: &str = "^[A-Z][A-Z0-9_]*$";
 
 /// The key under which an action stands in a step; exactly one of them in each.
-pub const ACTION_KEYS: [&str; 10] =
-    ["http", "docker", "postgres", "host", "exec", "wait", "ask", "notify", "parallel", "call"];
+pub const ACTION_KEYS: [&str; 14] = [
+    "http", "docker", "compose", "versions", "postgres", "host", "metrics", "network", "exec", "wait", "ask", "notify",
+    "parallel", "call",
+];
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Action {
     Http(Http),
     Docker(Docker),
+    Compose(Compose),
+    Versions(Versions),
     Postgres(Postgres),
     Host(Host),
+    Metrics(Metrics),
+    Network(Network),
     Exec(Exec),
     Wait(Wait),
     Ask(Ask),
@@ -41,8 +50,12 @@ impl Action {
         match self {
             Self::Http(_) => "http",
             Self::Docker(_) => "docker",
+            Self::Compose(_) => "compose",
+            Self::Versions(_) => "versions",
             Self::Postgres(_) => "postgres",
             Self::Host(_) => "host",
+            Self::Metrics(_) => "metrics",
+            Self::Network(_) => "network",
             Self::Exec(_) => "exec",
             Self::Wait(_) => "wait",
             Self::Ask(_) => "ask",
@@ -52,19 +65,31 @@ impl Action {
         }
     }
 
-    /// Whether doing it changes nothing in the world, whatever its step claims.
+    /// Whether doing it changes nothing in the world, whatever its step claims. Of several at once, each counts as its own
+    /// step says: a program that the operator vouches for is a read there as well.
     pub fn only_reads(&self) -> bool {
         match self {
             Self::Http(http) => http.method() == Method::Get,
             Self::Docker(docker) => {
-                matches!(docker, Docker::Ps { .. } | Docker::Inspect { .. } | Docker::Logs { .. })
+                matches!(
+                    docker,
+                    Docker::Engine {}
+                        | Docker::Ps { .. }
+                        | Docker::Inspect { .. }
+                        | Docker::Logs { .. }
+                        | Docker::Images { .. }
+                )
             }
+            Self::Versions(versions) => !matches!(versions, Versions::Mark { .. }),
+            Self::Compose(compose) => matches!(compose, Compose::Ps { .. }),
             Self::Postgres(postgres) => !matches!(
                 postgres,
                 Postgres::Restore { .. } | Postgres::Swap { .. } | Postgres::Writes { .. } | Postgres::Drop { .. }
             ),
-            Self::Host(_) | Self::Wait(_) | Self::Ask(_) | Self::Notify(_) => true,
-            Self::Parallel(steps) => steps.iter().all(|step| step.action.only_reads()),
+            Self::Host(_) | Self::Metrics(_) | Self::Network(_) | Self::Wait(_) | Self::Ask(_) | Self::Notify(_) => {
+                true
+            }
+            Self::Parallel(steps) => steps.iter().all(|step| step.effect() == Effect::Read),
             Self::Exec(_) | Self::Call(_) => false,
         }
     }
@@ -145,10 +170,17 @@ impl Http {
     }
 }
 
-/// A verb on a container, by name.
+/// A verb on a container, by name, or on the engine itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Docker {
+    /// Looks whether the engine answers; never fails for how it is. Result fields: `state` (`up`; `missing`: there is no socket;
+    /// `refused`: nobody listens; `hanging`; `ill`: it answers wrongly; `denied`: drbot may not ask, so nobody knows), `down`
+    /// (true for `missing`, `refused` and `hanging`), `version`.
+    Engine {},
+    /// Restarts the engine by the target's `docker.restart`, when it is down. Refuses in a container, and where it is not known
+    /// that it is down.
+    RestartEngine {},
     /// Looks at several containers. Result fields: `containers` (list of `{name, state, health, image, started_at}`;
     /// state is `missing` where there is none), `down` (names of those not running or unhealthy).
     Ps { containers: Vec<String> },
@@ -163,6 +195,11 @@ pub enum Docker {
         /// Only lines that contain one of these; all when empty.
         #[serde(default)]
         matching: Vec<String>,
+    },
+    /// The tags of an image that this machine has, the newest first. Result fields: `images` (list of `{tag, id, created_at, labels}`).
+    Images {
+        /// The image's name, without a tag.
+        repository: String,
     },
     /// Starts a container.
     Start { container: String },
@@ -192,6 +229,79 @@ fn default_grace() -> Span {
     Span::from_secs(10)
 }
 
+/// What is known of the target's versions: the tags of its image that this machine has, and what drbot has recorded of them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Versions {
+    /// All of them. Result fields: `versions` (list of `{version, image, created_at, present, verdict, good_at, bad_at, why, schema, running}`;
+    /// verdict is `good`, `bad` or `unknown`, schema `fits`, `does-not-fit` or `unknown`), `running` (version or null).
+    List {},
+    /// Chooses one to deploy: by its name, or `last-good`: the one recorded good last that is not running and whose schema does not
+    /// misfit. Refuses one that this machine has not, and one whose schema does not fit. Result fields: `version`, `image`, `verdict`,
+    /// `good_at`, `why` (it is bad), `schema`, `running`, `running_image`.
+    Choose { version: String },
+    /// What is deployed, and what was when nothing is. Result fields: `version`, `image`, `deployed` (it has a container), `answers` (what it
+    /// says of itself, or null).
+    Current {},
+    /// Whether the version that runs is this one. Result fields: `same` (the container's image and what it says of itself both are),
+    /// `answers` (what it says, or null), `deployed` (the tag of the container's image, or null), `healthy`.
+    Answers {
+        version: String,
+        /// The image's id; whichever the tag names when left out.
+        #[serde(default)]
+        image: String,
+    },
+    /// Records a version good or bad, with the reason. Result fields: none.
+    Mark { version: String, verdict: Verdict, why: String },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// It may be gone back to.
+    Good,
+    /// It is not gone back to by itself.
+    Bad,
+}
+
+/// A verb on the target's compose project. Its state is read from the containers' labels, not from the tool.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Compose {
+    /// Looks at the containers of the project. Result fields: `ready` (all that must be up run, and those that have a health check
+    /// are healthy), `services` (list of `{service, name, state, health, image, version}`), `down` (sentences), `starting` (names
+    /// of services), `versions` ({service: tag of its image}).
+    Ps {
+        /// Services that must be up; those of the target when left out.
+        #[serde(default)]
+        services: Vec<String>,
+    },
+    /// Creates and starts what the file says, and replaces what is not as it says. Result fields: `changed` (services whose container
+    /// is another now, or was started), `services` (as of `ps`). It does not wait for health: `wait` for `compose.ps` does.
+    Up {
+        /// Only these, and nothing that they depend on; all of the file when left out.
+        #[serde(default)]
+        services: Vec<String>,
+        /// Variables for the file, before those of the target's settings.
+        #[serde(default)]
+        environment: BTreeMap<String, String>,
+        /// False: containers are made as the file says, and none is started.
+        #[serde(default = "started", skip_serializing_if = "is_started")]
+        start: bool,
+    },
+    /// Stops and removes the containers and networks of the project. Never its volumes. Result field: `removed` (services).
+    Down {},
+}
+
+fn started() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_started(start: &bool) -> bool {
+    *start
+}
+
 /// What can be done with the target's PostgreSQL. Names of databases and backups are checked before use.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -201,7 +311,8 @@ pub enum Postgres {
     /// `unknown` (not all of it could be looked at), `missing`, `unreachable`), `damage` (list of sentences), `unchecked` (what could not be looked at in time),
     /// `tables` ({name: rows}), `newest` (RFC 3339 or null), `measured_by` (`live`, `sample`, `unknown`), `size` (bytes or null).
     Assess { database: String },
-    /// Row counts and newest record of a reachable database. Result fields: `tables`, `rows`, `newest`, `size`.
+    /// Row counts and newest record of a reachable database. Result fields: `tables`, `rows`, `newest`, `size`, `missing`
+    /// (the target's critical tables that are not there).
     Counts { database: String },
     /// The backups in the target's folder. Result fields: `backups` (list), `newest` (of those that may be the default), `age` (seconds), `count`.
     Backups {},
@@ -283,8 +394,79 @@ fn default_load() -> f64 {
     4.0
 }
 
-/// A program with arguments, never a shell. Result fields: `exit_code`, `stdout`, `stderr`.
+/// Figures: a page in Prometheus' text format, or what a Prometheus server knows. Each only reads; the step's `expect`
+/// judges what was read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Metrics {
+    /// Reads a page of figures. Result fields: `values` (each name of `select` with its number; null where the page has no such
+    /// series, or no finite number), `missing` (the names whose value is null), `series` (the first 100 that were selected, or
+    /// of all: list of `{name, labels, value}`), `count` (series on the page), `latency_ms`.
+    Scrape {
+        /// The URL of the page.
+        get: String,
+        /// What is looked for, each by a name of its own: a series, with as many labels as tell it from others.
+        #[serde(default)]
+        #[schemars(extend("propertyNames" = { "pattern": "^[a-z][a-z0-9_]{0,31}$" }))]
+        #[schemars(example = &"api_availability{endpoint=\"primary\"}")]
+        select: BTreeMap<String, String>,
+    },
+    /// Asks a Prometheus server for the value of an expression now. Result fields: `value` (a number when there is exactly one
+    /// series, else null), `series` (the first 100: list of `{labels, value}`), `count`.
+    Query {
+        /// The server's address, without a slash at the end.
+        prometheus: String,
+        /// An expression in Prometheus' language.
+        query: String,
+    },
+    /// What a Prometheus server scrapes. Result fields: `targets` (list of `{job, instance, health, error, scraped_at}`;
+    /// health is `up`, `down` or `unknown`), `count`, `down` (`job instance: error` of each that is not up).
+    Targets {
+        /// The server's address, without a slash at the end.
+        prometheus: String,
+        /// Only those of these jobs; a job that is not scraped at all counts as down. All when empty.
+        #[serde(default)]
+        jobs: Vec<String>,
+    },
+    /// The alerts of a Prometheus server. Result fields: `alerts` (list of `{name, state, labels, since, summary}`), `firing`
+    /// and `pending` (their names, each once), `count`.
+    Alerts {
+        /// The server's address, without a slash at the end.
+        prometheus: String,
+    },
+}
+
+/// The target's providers, as they are seen from the network of the container that uses them: name, connection, ping and
+/// answer of all at once. Where drbot may not enter that network, it looks from its own and says so.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Network {
+    /// Looks. Result fields: `providers` (list of `{name, setting, url, healthy, why, addresses, dns_ms, tcp_ms, ping_ms, answer_ms,
+    /// status, cut_off, own}`; a figure is null where it did not come so far; `cut_off`: drbot reaches it and the container does not;
+    /// `own` is drbot's own view, `{healthy, why, answer_ms}`), `healthy`, `down` and `cut_off` (names), `seen_from` (`container`
+    /// or `drbot`), `note` (why not from the container, or null).
+    Look {},
+    /// Looks, and chooses the one to go to: that of the name `to`; or, when `to` is `healthy`, the first healthy one that is not in use.
+    /// Refuses one that is not healthy, and a change that is none. Result fields: those of `look`, and `provider`, `setting`, `url` (the
+    /// chosen one's), `current` (name of the one in use, or null), `current_setting`, `current_down` (it was seen to be down twice, from
+    /// the container), `current_why` (it is down, or null), `back` (whether the chosen one is preferred to the one in use).
+    Choose {
+        /// The one in use: its name or its setting.
+        current: String,
+        /// A name, or `healthy`.
+        #[serde(default = "default_to")]
+        to: String,
+    },
+}
+
+fn default_to() -> String {
+    "healthy".to_owned()
+}
+
+/// A program with arguments, never a shell. Result fields: `exit_code`, `stdout`, `stderr`, `json` (when what it wrote to
+/// `stdout` is JSON and nothing else). drbot cannot know what a program does: whoever writes `effect = "read"` beside it
+/// vouches that it changes nothing.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Exec {
     /// The program: a path, or a name that is found in PATH.

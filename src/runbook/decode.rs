@@ -206,7 +206,7 @@ impl Decoding<'_, '_> {
 
 /// Whether a table with this key is a choice of one among several.
 fn is_choice(key: &str) -> bool {
-    ["action", "docker", "postgres", "undo", "until"].contains(&key)
+    ["action", "compose", "docker", "metrics", "postgres", "undo", "until"].contains(&key)
 }
 
 /// What to do about a key or word that is none.

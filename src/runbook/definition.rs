@@ -13,6 +13,15 @@ use super::{action::Action, span::Span};
 /// Names that templates use as they stand, as the schema says it: `options.backup`, `steps.verify`.
 const PLAIN_NAME: &str = "^[a-z][a-z0-9_]{0,31}$";
 
+/// Names of files that are kept in the thread.
+const KEPT_NAME: &str = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$";
+
+/// Whether a file of this name can be kept.
+pub(crate) fn is_kept_name(name: &str) -> bool {
+    let fits = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
+    name.len() <= 64 && name.starts_with(|letter: char| letter.is_ascii_alphanumeric()) && name.chars().all(fits)
+}
+
 /// One slash command. Its name is the file's: `commands/restore-db.toml` is `/restore-db`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -33,9 +42,10 @@ pub struct Command {
     #[serde(default)]
     #[schemars(example = ["operator"])]
     pub roles: Vec<String>,
-    /// A template; two runs with the same lock never run at once.
+    /// A template; two runs with the same lock never run at once. A risky or destructive command that has none locks its
+    /// target: `target:prod`.
     #[serde(default)]
-    #[schemars(example = &"database:{{ target.database }}")]
+    #[schemars(example = &"target:{{ target.name }}")]
     pub lock: Option<String>,
     /// The target of `drbot.toml` that it acts on; templates see it as `target`.
     #[serde(default)]
@@ -102,6 +112,10 @@ pub struct OptionSpec {
 pub enum ChoicesFrom {
     /// The backups of the target, newest first, with age, size, and whether they are verified.
     Backups,
+    /// The versions of the target, with date, verdict, and whether the schema fits.
+    Versions,
+    /// The providers of the target, the preferred first.
+    Providers,
 }
 
 /// The type of an option or an output. A duration is a number of seconds, a timestamp RFC 3339 text.
@@ -155,6 +169,15 @@ pub struct Approval {
     #[serde(default)]
     #[schemars(example = &"The bot is away for some seconds.")]
     pub cost: Option<String>,
+    /// An expression over the steps before: when it holds as the approval would be asked for, the emergency is proved and nobody is
+    /// asked. What cannot be told does not hold. Not in a destructive command.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"steps.look.down")]
+    pub unless: Option<String>,
+    /// A template: the proof, in one sentence, for the card. Beside `unless`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"{{ steps.look.error }}")]
+    pub because: Option<String>,
 }
 
 fn default_quorum() -> u8 {
@@ -182,6 +205,27 @@ pub struct NextCommands {
     #[serde(default)]
     #[schemars(length(max = 5), example = ["status"])]
     pub offer: Vec<String>,
+    /// Which scenario the symptoms fit, the most telling first. The command of the first that fits is a button, too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fits: Vec<Fit>,
+}
+
+/// A scenario that the symptoms may fit, and the command for it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Fit {
+    /// The scenario of `drbot.toml`.
+    #[schemars(example = &"database-corruption")]
+    pub scenario: String,
+    /// The command that recovers from it.
+    #[schemars(example = &"restore-db")]
+    pub command: String,
+    /// An expression over the steps: the symptoms are there.
+    #[schemars(example = &"not steps.probes.database.ok")]
+    pub when: String,
+    /// A template: the evidence, in a sentence.
+    #[schemars(length(min = 1), example = &"the database does not answer: {{ steps.probes.database.error }}")]
+    pub because: String,
 }
 
 /// One step of a command. Exactly one action (`http = {…}`, `docker.stop = {…}`) stands beside its other keys.
@@ -221,9 +265,13 @@ pub struct Step {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(example = &"status == 200")]
     pub expect: Option<String>,
-    /// An expression over the action's result fields: what the card says of the step when it succeeded.
+    /// An expression over the action's result fields: what the card says of what came back, good or not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub says: Option<String>,
+    /// A file name: all that came back is kept under it in the run's thread, as evidence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = KEPT_NAME), example = &"memory.json")]
+    pub keep: Option<String>,
     /// Named, typed values for later steps, which see them as `steps.ID.NAME`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("propertyNames" = { "pattern": PLAIN_NAME }))]
@@ -282,6 +330,8 @@ pub enum Effect {
 pub enum OnFailure {
     /// The run ends as failed.
     Stop,
+    /// The run ends as refused: what it needs to begin is not there.
+    Refuse,
     /// What was done is taken back, and the run ends.
     Undo,
     /// It is passed over; the run ends as not quite good.

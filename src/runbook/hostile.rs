@@ -105,7 +105,7 @@ fn soon<T>(what: &str, text: &str, work: impl FnOnce() -> T) -> Result<T, TestCa
 }
 
 /// Few in everyday tests, as many as `PROPTEST_CASES` says otherwise.
-fn few() -> ProptestConfig {
+pub(crate) fn few() -> ProptestConfig {
     let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(96);
     ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
 }

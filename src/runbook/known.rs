@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    action::{Action, Docker, Postgres},
+    action::{Action, Compose, Docker, Metrics, Network, Postgres, Versions},
     definition::{Step, ValueType},
     suggest,
 };
@@ -121,9 +121,13 @@ pub fn of_result(action: &Action) -> Known {
     match action {
         Action::Http(_) => Known::fields(&["status", "body", "latency_ms"], &["json"]),
         Action::Docker(docker) => of_docker(docker),
+        Action::Compose(compose) => of_compose(compose),
+        Action::Versions(versions) => of_versions(versions),
         Action::Postgres(postgres) => of_postgres(postgres),
         Action::Host(_) => Known::fields(&["disk_free_percent", "memory_free_percent", "load_per_core"], &["problems"]),
-        Action::Exec(_) => Known::fields(&["exit_code", "stdout", "stderr"], &[]),
+        Action::Metrics(metrics) => of_metrics(metrics),
+        Action::Network(network) => of_network(network),
+        Action::Exec(_) => Known::fields(&["exit_code", "stdout", "stderr"], &["json"]),
         Action::Wait(wait) => wait.until.as_deref().map_or_else(Known::none, of_result),
         Action::Ask(_) => Known::fields(&["answer", "by"], &[]),
         Action::Notify(_) | Action::Call(_) => Known::none(),
@@ -141,10 +145,62 @@ fn of_branch(branch: &Step) -> Known {
 
 fn of_docker(docker: &Docker) -> Known {
     match docker {
+        Docker::Engine {} => Known::fields(&["state", "down", "version"], &[]),
         Docker::Ps { .. } => Known::fields(&[], &["containers", "down"]),
-        Docker::Inspect { .. } => Known::fields(&["state", "running", "health", "image", "started_at"], &[]),
+        Docker::Inspect { .. } => {
+            Known::fields(&["state", "running", "health", "image", "image_id", "started_at"], &[])
+        }
         Docker::Logs { .. } => Known::fields(&["matched"], &["lines"]),
-        Docker::Start { .. } | Docker::Stop { .. } | Docker::Restart { .. } | Docker::Kill { .. } => Known::none(),
+        Docker::Images { .. } => Known::fields(&[], &["images"]),
+        Docker::RestartEngine {}
+        | Docker::Start { .. }
+        | Docker::Stop { .. }
+        | Docker::Restart { .. }
+        | Docker::Kill { .. } => Known::none(),
+    }
+}
+
+fn of_versions(versions: &Versions) -> Known {
+    match versions {
+        Versions::List {} => Known::fields(&["running"], &["versions"]),
+        Versions::Choose { .. } => {
+            Known::fields(&["version", "image", "verdict", "good_at", "why", "schema", "running", "running_image"], &[])
+        }
+        Versions::Current {} => Known::fields(&["version", "image", "deployed", "answers"], &[]),
+        Versions::Answers { .. } => Known::fields(&["same", "answers", "deployed", "healthy"], &[]),
+        Versions::Mark { .. } => Known::none(),
+    }
+}
+
+fn of_compose(compose: &Compose) -> Known {
+    match compose {
+        Compose::Ps { .. } => Known::fields(&["ready"], &["services", "down", "starting", "versions"]),
+        Compose::Up { .. } => Known::fields(&[], &["changed", "services"]),
+        Compose::Down {} => Known::fields(&[], &["removed"]),
+    }
+}
+
+fn of_metrics(metrics: &Metrics) -> Known {
+    match metrics {
+        Metrics::Scrape { select, .. } => {
+            let names: Vec<&str> = select.keys().map(String::as_str).collect();
+            Known::fields(&["count", "latency_ms"], &["series", "missing"]).with("values", Known::fields(&names, &[]))
+        }
+        Metrics::Query { .. } => Known::fields(&["value", "count"], &["series"]),
+        Metrics::Targets { .. } => Known::fields(&["count"], &["targets", "down"]),
+        Metrics::Alerts { .. } => Known::fields(&["count"], &["alerts", "firing", "pending"]),
+    }
+}
+
+fn of_network(network: &Network) -> Known {
+    let (plain, lists) = (["seen_from", "note"], ["providers", "healthy", "down", "cut_off"]);
+    match network {
+        Network::Look {} => Known::fields(&plain, &lists),
+        Network::Choose { .. } => {
+            let chosen =
+                ["provider", "setting", "url", "current", "current_setting", "current_down", "current_why", "back"];
+            Known::fields(&[&plain[..], &chosen].concat(), &lists)
+        }
     }
 }
 
@@ -154,7 +210,7 @@ fn of_postgres(postgres: &Postgres) -> Known {
             &["server", "started", "database", "newest", "measured_by", "size"],
             &["damage", "unchecked", "tables"],
         ),
-        Postgres::Counts { .. } => Known::fields(&["rows", "newest", "size"], &["tables"]),
+        Postgres::Counts { .. } => Known::fields(&["rows", "newest", "size"], &["tables", "missing"]),
         Postgres::Backups {} => Known::fields(&["age", "count"], &["backups", "newest"]),
         Postgres::Verify { .. } => Known::fields(
             &[

@@ -8,7 +8,7 @@ pub mod document;
 pub mod expand;
 pub mod filters;
 #[cfg(test)]
-mod hostile;
+pub(crate) mod hostile;
 mod known;
 mod later;
 pub mod load;
@@ -17,6 +17,7 @@ pub mod plan;
 pub mod prepare;
 pub mod problem;
 pub mod schema;
+pub mod series;
 pub mod span;
 pub mod suggest;
 pub mod template;

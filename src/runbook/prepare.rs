@@ -22,7 +22,7 @@ pub(super) const COMMAND_KEYS: [&str; 11] =
     ["summary", "scenario", "risk", "roles", "lock", "target", "options", "approval", "steps", "recovered", "next"];
 
 /// What may stand in a step beside its action.
-pub(crate) const STEP_KEYS: [&str; 15] = [
+pub(crate) const STEP_KEYS: [&str; 16] = [
     "id",
     "name",
     "why",
@@ -33,6 +33,7 @@ pub(crate) const STEP_KEYS: [&str; 15] = [
     "check",
     "expect",
     "says",
+    "keep",
     "outputs",
     "undo",
     "undo_when",
@@ -114,8 +115,13 @@ fn nest_action(document: &mut Document<'_>, place: &Place, what: &str, own: &[&s
         problems.push(document.problem_at_key(&place.key(second), message).with_help("make a step of each"));
     }
     if found.is_empty() && !unknown && !document.has_broken_lines() {
-        let message = format!("this {what} has no action");
-        problems.push(document.problem(place, message).with_help(format!("one of: {}", ACTION_KEYS.join(", "))));
+        let help = format!("one of: {}", ACTION_KEYS.join(", "));
+        let undo = place.key("undo");
+        let problem = match document.value(&undo).is_some() {
+            true => document.problem_at_key(&undo, "there is an `undo`, and no action that it takes back"),
+            false => document.problem(place, format!("this {what} has no action")),
+        };
+        problems.push(problem.with_help(help));
     }
     let Some(table) = document.table_mut(place) else { return };
     let mut taken: Vec<_> = found.iter().filter_map(|(_, key)| table.remove_entry(key.as_str())).collect();
@@ -207,17 +213,17 @@ mod tests {
         );
         insta::assert_snapshot!(read(&text).1.join("\n"), @"
         c.toml:6:1: unknown key `htpp`
-            did you mean `http`? allowed: ask, call, check, docker, effect, exec, expect, host, http, id, name, notify, on_failure, outputs, parallel, point_of_no_return, postgres, retry, says, timeout, undo, undo_when, wait, when, why
+            did you mean `http`? allowed: ask, call, check, compose, docker, effect, exec, expect, host, http, id, keep, metrics, name, network, notify, on_failure, outputs, parallel, point_of_no_return, postgres, retry, says, timeout, undo, undo_when, versions, wait, when, why
         c.toml:7:1: this step has no action
-            one of: http, docker, postgres, host, exec, wait, ask, notify, parallel, call
+            one of: http, docker, compose, versions, postgres, host, metrics, network, exec, wait, ask, notify, parallel, call
         c.toml:14:1: a step has exactly one action; this one has `host` and `exec`
             make a step of each
         c.toml:18:8: unknown key `strat`
-            did you mean `start`? allowed: inspect, kill, logs, ps, restart, start, stop
+            did you mean `start`? allowed: engine, images, inspect, kill, logs, ps, restart, restart-engine, start, stop
         c.toml:23:10: unknown key `nothing`
-            allowed: ask, call, docker, exec, host, http, notify, parallel, postgres, wait
+            allowed: ask, call, compose, docker, exec, host, http, metrics, network, notify, parallel, postgres, versions, wait
         c.toml:24:1: unknown key `scope`
-            allowed: ask, call, check, docker, effect, exec, expect, host, http, id, name, notify, on_failure, outputs, parallel, point_of_no_return, postgres, retry, says, timeout, undo, undo_when, wait, when, why
+            allowed: ask, call, check, compose, docker, effect, exec, expect, host, http, id, keep, metrics, name, network, notify, on_failure, outputs, parallel, point_of_no_return, postgres, retry, says, timeout, undo, undo_when, versions, wait, when, why
         ");
     }
 }

@@ -140,6 +140,15 @@ impl std::io::Write for Bounded {
     }
 }
 
+/// Whether an expression can be evaluated at all.
+///
+/// # Errors
+/// Why it does not parse.
+pub fn check_expression(expression: &str) -> Result<(), TemplateError> {
+    check_size(expression)?;
+    environment().compile_expression(expression).map(drop).map_err(|error| TemplateError::of(expression, &error))
+}
+
 /// The value of an expression.
 ///
 /// # Errors
@@ -194,6 +203,9 @@ pub struct Planned<T> {
     pub known: bool,
 }
 
+/// What stands for a text whose shape is known later.
+pub const LATER: &str = "⟨known later⟩";
+
 /// [`render_text`] for a plan: what is not known yet shows as `⟨steps.check.rows: known later⟩`.
 ///
 /// # Errors
@@ -205,7 +217,7 @@ pub fn plan_text(text: &str, context: &Json) -> Result<Planned<String>, Template
     match rendered {
         Ok(value) if known || !(watch.was_decided_by_later() || decides(text)) => Ok(Planned { value, known }),
         Err(error) if known => Err(error),
-        _ => Ok(Planned { value: "⟨known later⟩".to_owned(), known: false }),
+        _ => Ok(Planned { value: LATER.to_owned(), known: false }),
     }
 }
 

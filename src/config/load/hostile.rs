@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
 use proptest::{collection::vec, prelude::*, sample::select};
 
 use super::*;
-use crate::clock::Clock;
+use crate::{clock::Clock, runbook::hostile::few};
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -172,12 +172,6 @@ const MISTAKES: [(&str, &str); 10] = [
     ("point_of_no_return = 'yes'", "expected true or false"),
     ("says = 'nothing'", "there is no `nothing`"),
 ];
-
-/// Few in everyday tests, as many as `PROPTEST_CASES` says otherwise.
-fn few() -> ProptestConfig {
-    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(96);
-    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
-}
 
 proptest! {
     #![proptest_config(few())]

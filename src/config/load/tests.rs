@@ -17,7 +17,7 @@ fn shown(problems: &[Problem]) -> String {
 fn the_shipped_files_have_no_problem() {
     let configuration = shipped().unwrap_or_else(|problems| panic!("{}", shown(&problems)));
     assert_eq!(shown(&configuration.warnings), "");
-    assert_eq!(configuration.secrets.iter().collect::<Vec<_>>(), ["DB_PASSWORD", "EMERGENCY_TOKEN"]);
+    assert_eq!(configuration.secrets.iter().collect::<Vec<_>>(), ["ADMIN_TOKEN", "DB_PASSWORD", "EMERGENCY_TOKEN"]);
 }
 
 /// A folder with the shipped settings and the given commands.
@@ -83,7 +83,7 @@ call = "hlat"
     commands/ten.toml:4:12: there is no role `operater`
         did you mean `operator`? allowed: dba, lead, operator
     commands/ten.toml:14:16: there is no `aip` in `target`
-        did you mean `api`? allowed: api, containers, database, name, postgres, sample_every
+        did you mean `api`? allowed: api, compose, containers, database, docker, name, network, postgres, programs, sample_every, urls, versions
     commands/ten.toml:15:13: `http` has no result `rows`
         allowed: body, json, latency_ms, status; or say where it is: { type = "…", from = "…" }
     commands/ten.toml:20:17: unknown key `contaner`
@@ -160,23 +160,23 @@ fn settings_are_checked_and_their_paths_resolved() {
     let path = folder.path().join(SETTINGS_FILE);
     let text = std::fs::read_to_string(&path).unwrap();
     let text = text
-        .replace("\"DB_PASSWORD\"", "\"hunter2 is it\"")
+        .replacen("\"DB_PASSWORD\"", "\"hunter2 is it\"", 1)
         .replace(":-8080}", ":-8080}/")
         .replace("rto      = \"15m\"", "rot = \"15m\"")
-        .replace("${RANGE_PG_PORT:-15432}", "many");
+        .replacen("${RANGE_PG_PORT:-15432}", "many", 1);
     std::fs::write(&path, &text).unwrap();
     let problems = shown(&load().unwrap_err());
     assert!(!problems.contains("hunter2"));
     insta::assert_snapshot!(problems, @r#"
     drbot.toml:29:1: unknown key `rot`
         did you mean `rto`? allowed: name, priority, responsible, rpo, rto
-    drbot.toml:112:13: invalid value: string "many", expected a port, 1 to 65535
+    drbot.toml:122:13: invalid value: string "many", expected a port, 1 to 65535
     "#);
     std::fs::write(&path, text.replace("rot = ", "rto = ").replace("\"many\"", "5432")).unwrap();
     insta::assert_snapshot!(shown(&load().unwrap_err()), @r#"
-    drbot.toml:92:7: the URL ends with a slash
+    drbot.toml:102:7: the URL ends with a slash
         leave it out: commands write {{ target.api }}/health
-    drbot.toml:109:13: this is not the name of a secret
+    drbot.toml:119:13: this is not the name of a secret
         the name of a variable of .env, like "DB_PASSWORD"; never the password itself
     "#);
 }
@@ -251,4 +251,23 @@ fn the_readme_is_true() {
     for filter in crate::runbook::filters::NAMES {
         assert!(readme.contains(&format!("| `{filter}` |")), "{filter}");
     }
+}
+
+#[test]
+fn people_of_the_host_are_checked() {
+    let folder = folder(&[]);
+    let file = folder.path().join(SETTINGS_FILE);
+    let person = |unix: &str, name: &str, role: &str| {
+        format!(
+            "\n[[people]]\nunix = \"{unix}\"\ndiscord = \"400000000000000001\"\nname = \"{name}\"\nroles = [\"{role}\"]\n"
+        )
+    };
+    let shipped = std::fs::read_to_string(&file).unwrap();
+    let people = person("dana", "Dana", "operator") + &person("dana", " ", "operater") + &person("", "Omar", "dba");
+    std::fs::write(&file, shipped + &people).unwrap();
+    let said = shown(&Configuration::load_with(folder.path(), |_| None).unwrap_err());
+    for wanted in ["somebody else already", "1 to 80 characters", "no role `operater`", "which user?"] {
+        assert!(said.contains(wanted), "{wanted} in {said}");
+    }
+    assert_eq!(said.matches("drbot.toml:").count(), 4, "{said}");
 }

@@ -7,7 +7,8 @@ use serde::de::DeserializeOwned;
 use super::*;
 use crate::{
     config::settings::{
-        ContactSettings, Discord, Limits, PostgresTarget, Priority, RungSettings, Scenario, Target, Web,
+        ComposeTarget, ContactSettings, Discord, DockerTarget, HostPerson, Limits, NetworkTarget, PostgresTarget,
+        Priority, Provider, RungSettings, Scenario, Target, VersionsTarget, Web,
     },
     runbook::{decode::decode, document::Document},
 };
@@ -38,16 +39,22 @@ fn keys(schema: &Value) -> BTreeSet<String> {
 fn every_key_that_the_decoder_knows_is_in_the_schema_and_the_reverse() {
     let schema = settings();
     let known = [
+        ("ComposeTarget", fields::<ComposeTarget>()),
         ("ContactSettings", fields::<ContactSettings>()),
         ("Discord", fields::<Discord>()),
         ("DiscordId", BTreeSet::new()),
+        ("DockerTarget", fields::<DockerTarget>()),
+        ("HostPerson", fields::<HostPerson>()),
         ("Limits", fields::<Limits>()),
+        ("NetworkTarget", fields::<NetworkTarget>()),
         ("PostgresTarget", fields::<PostgresTarget>()),
         ("Priority", BTreeSet::new()),
+        ("Provider", fields::<Provider>()),
         ("RungSettings", fields::<RungSettings>()),
         ("Scenario", fields::<Scenario>()),
         ("Span", BTreeSet::new()),
         ("Target", fields::<Target>()),
+        ("VersionsTarget", fields::<VersionsTarget>()),
         ("Web", fields::<Web>()),
     ];
     assert_eq!(schema["definitions"].as_object().unwrap().len(), known.len());
@@ -80,7 +87,8 @@ fn complaints(text: &str) -> Vec<String> {
 
 fn decoder(text: &str) -> Vec<String> {
     let (mut document, mut problems) = Document::parse(Path::new("drbot.toml"), text);
-    problems.extend(crate::config::environment::fill_in(&mut document, &|_| None));
+    problems
+        .extend(crate::config::environment::fill_in(&mut document, &crate::config::environment::of_process(|_| None)));
     let (decoded, more) = decode::<Settings>(&mut document, &|_| None);
     problems.extend(more);
     if let Some(settings) = decoded.filter(|_| problems.is_empty()) {
@@ -94,7 +102,7 @@ fn the_shipped_settings_name_it_and_pass() {
     let text = shipped();
     assert_eq!(text.lines().next(), Some("#:schema docs/schema/drbot.schema.json"));
     assert_eq!((complaints(&text), decoder(&text)), (Vec::new(), Vec::new()));
-    let plain = text.replace("\"${RANGE_PG_PORT:-15432}\"", "15432").replace("\"15m\"", "\"${RTO:-15m}\"");
+    let plain = text.replacen("\"${RANGE_PG_PORT:-15432}\"", "15432", 1).replace("\"15m\"", "\"${RTO:-15m}\"");
     let plain = plain.replacen("\"critical\"", "\"${PRIORITY:-critical}\"", 1);
     assert!(plain != text);
     assert_eq!((complaints(&plain), decoder(&plain)), (Vec::new(), Vec::new()));

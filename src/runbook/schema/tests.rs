@@ -7,7 +7,10 @@ use serde::de::DeserializeOwned;
 
 use super::*;
 use crate::runbook::{
-    action::{ACTION_KEYS, Action, Ask, Docker, Exec, Host, Http, Notify, Postgres, Wait},
+    action::{
+        ACTION_KEYS, Action, Ask, Compose, Docker, Exec, Host, Http, Metrics, Network, Notify, Postgres, Verdict,
+        Versions, Wait,
+    },
     definition::*,
     load::{CommandFile, decode_command},
     prepare::{CHECK_KEYS, COMMAND_KEYS, STEP_KEYS},
@@ -50,12 +53,16 @@ fn every_key_that_the_decoder_knows_is_in_the_schema_and_the_reverse() {
         ("Ask", fields::<Ask>()),
         ("Check", &words(CHECK_KEYS) | &actions),
         ("ChoicesFrom", variants::<ChoicesFrom>()),
+        ("Compose", variants::<Compose>()),
         ("Docker", variants::<Docker>()),
         ("Effect", variants::<Effect>()),
         ("Exec", fields::<Exec>()),
+        ("Fit", fields::<Fit>()),
         ("Host", fields::<Host>()),
         ("Http", fields::<Http>()),
         ("LongOutput", fields::<LongOutput>()),
+        ("Metrics", variants::<Metrics>()),
+        ("Network", variants::<Network>()),
         ("NextCommands", fields::<NextCommands>()),
         ("Notify", fields::<Notify>()),
         ("OnFailure", variants::<OnFailure>()),
@@ -69,6 +76,8 @@ fn every_key_that_the_decoder_knows_is_in_the_schema_and_the_reverse() {
         ("Step", &words(STEP_KEYS) | &actions),
         ("UndoWhen", variants::<UndoWhen>()),
         ("ValueType", variants::<ValueType>()),
+        ("Verdict", variants::<Verdict>()),
+        ("Versions", variants::<Versions>()),
         ("Wait", fields::<Wait>()),
     ];
     let listed: Words = known.iter().map(|(name, _)| (*name).to_owned()).collect();
@@ -78,12 +87,20 @@ fn every_key_that_the_decoder_knows_is_in_the_schema_and_the_reverse() {
         assert_eq!(in_schema(&schema["definitions"][name]), known, "{name}");
     }
     assert_eq!(in_schema(&schema), words(COMMAND_KEYS));
-    for (name, verbs) in [("Docker", variants::<Docker>()), ("Postgres", variants::<Postgres>())] {
+    for (name, verbs) in [
+        ("Compose", variants::<Compose>()),
+        ("Docker", variants::<Docker>()),
+        ("Metrics", variants::<Metrics>()),
+        ("Postgres", variants::<Postgres>()),
+    ] {
         for verb in verbs {
             let wrong = json!({ verb.as_str(): { "no such word": 0 } });
             let known = match name {
+                "Docker" if ["engine", "restart-engine"].contains(&verb.as_str()) => Words::new(),
                 "Docker" => known_to_serde::<Docker>(wrong),
-                _ if verb == "backups" => Words::new(),
+                _ if ["backups", "down"].contains(&verb.as_str()) => Words::new(),
+                "Compose" => known_to_serde::<Compose>(wrong),
+                "Metrics" => known_to_serde::<Metrics>(wrong),
                 _ => known_to_serde::<Postgres>(wrong),
             };
             assert_eq!(in_schema(&schema["definitions"][name]["properties"][&verb]), known, "{name} {verb}");

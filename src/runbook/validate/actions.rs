@@ -1,14 +1,21 @@
 //! What actions say: requests, programs, waits, questions, and every template in them.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
-use super::Checker;
-use crate::runbook::{
-    action::{Action, Ask, Exec, Http, Notify, Wait},
-    definition::{Effect, Step},
-    document::{Place, Segment},
-    is_secret_name,
-    known::Known,
+use super::{Checker, command::is_plain_name};
+use crate::{
+    config::settings::Target,
+    runbook::{
+        action::{Action, Ask, Exec, Http, Metrics, Notify, Wait},
+        definition::{Effect, Step},
+        document::{Place, Segment},
+        is_secret_name,
+        known::Known,
+        series::Series,
+        template,
+    },
 };
 
 /// Discord: a button's label, and buttons of a message; four are the card's own (approve, deny, plan, stop).
@@ -29,15 +36,13 @@ impl Checker<'_> {
                 }
             }
             Action::Parallel(branches) => return self.check_branches(&inside, branches, known),
-            Action::Docker(_) | Action::Postgres(_) if self.command.target.is_none() => {
-                if matches!(action, Action::Postgres(_)) {
-                    self.problem_at_key(
-                        &inside,
-                        "which database server? the command has no target",
-                        "`target = \"…\"`",
-                    );
-                }
+            Action::Postgres(_) if self.command.target.is_none() => {
+                self.problem_at_key(&inside, "which database server? the command has no target", "`target = \"…\"`");
             }
+            Action::Compose(_) => self.check_table(&inside, "compose", |target| target.compose.is_some()),
+            Action::Versions(_) => self.check_table(&inside, "versions", |target| target.versions.is_some()),
+            Action::Network(_) => self.check_table(&inside, "network", |target| target.network.is_some()),
+            Action::Metrics(Metrics::Scrape { select, .. }) => self.check_select(&inside.key("scrape"), select),
             _ => {}
         }
         let json = serde_json::to_value(action).unwrap_or_default();
@@ -63,6 +68,18 @@ impl Checker<'_> {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// What is done with a table of the target needs that table.
+    fn check_table(&mut self, place: &Place, table: &str, has: impl Fn(&Target) -> bool) {
+        let Some(name) = &self.command.target else {
+            return self.problem_at_key(place, "of which target? the command has none", "`target = \"…\"`");
+        };
+        let target = self.world.settings.and_then(|settings| settings.target.get(name));
+        if target.is_some_and(|target| !has(target)) {
+            let message = format!("the target `{name}` has no table `{table}`");
+            self.problem_at_key(place, message, format!("[target.{name}.{table}] in drbot.toml"));
         }
     }
 
@@ -94,6 +111,21 @@ impl Checker<'_> {
         }
     }
 
+    fn check_select(&mut self, place: &Place, select: &BTreeMap<String, String>) {
+        for (name, series) in select {
+            let place = place.key("select").key(name);
+            if !is_plain_name(name) {
+                let help = "1 to 32 of a-z, 0-9 and `_`, beginning with a letter";
+                self.problem_at_key(&place, format!("`{name}` cannot be the name of a value"), help);
+            }
+            if !template::is_template(series)
+                && let Err(wrong) = Series::parse(series)
+            {
+                self.problem(&place, format!("this names no series: {wrong}"), "like `up{job=\"trading-bot\"}`");
+            }
+        }
+    }
+
     fn check_exec(&mut self, place: &Place, exec: &Exec) {
         if exec.program.trim().is_empty() {
             self.problem(&place.key("program"), "which program?", "");
@@ -111,7 +143,8 @@ impl Checker<'_> {
             return;
         }
         let message = format!("the secret {name} is not set");
-        let here = self.document.problem(place, message).with_help(format!("put {name}=… into .env"));
+        let help = crate::config::load::where_to_put(name);
+        let here = self.document.problem(place, message).with_help(help);
         self.findings.secrets.entry(name.to_owned()).or_insert(here);
     }
 
@@ -130,10 +163,13 @@ impl Checker<'_> {
         if wait.times == 0 {
             self.problem(&place.key("times"), "a probe that need not hold is none: at least 1", "");
         }
-        if let Some(until) = &wait.until
-            && let Action::Http(http) = until.as_ref()
-        {
-            self.check_http(&place.key("until").key("http"), http);
+        let until = place.key("until");
+        match wait.until.as_deref() {
+            Some(Action::Http(http)) => self.check_http(&until.key("http"), http),
+            Some(Action::Metrics(Metrics::Scrape { select, .. })) => {
+                self.check_select(&until.key("metrics").key("scrape"), select);
+            }
+            _ => {}
         }
     }
 
@@ -152,13 +188,21 @@ impl Checker<'_> {
     pub(super) fn check_reads(&mut self, place: &Place, what: &str, action: &Action) {
         let probes = matches!(
             action,
-            Action::Http(_) | Action::Docker(_) | Action::Postgres(_) | Action::Host(_) | Action::Exec(_)
+            Action::Http(_)
+                | Action::Docker(_)
+                | Action::Compose(_)
+                | Action::Versions(_)
+                | Action::Postgres(_)
+                | Action::Host(_)
+                | Action::Metrics(_)
+                | Action::Network(_)
+                | Action::Exec(_)
         );
         if !probes || (!action.only_reads() && !matches!(action, Action::Exec(_))) {
             self.problem(
                 place,
                 format!("{what} only reads"),
-                "http get, docker ps, inspect or logs, a reading verb of postgres, host, or exec",
+                "http get, docker ps, inspect, logs or engine, compose ps, a reading verb of versions or postgres, host, metrics, network, or exec",
             );
         }
     }

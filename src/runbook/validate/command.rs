@@ -2,8 +2,8 @@
 
 use super::Checker;
 use crate::runbook::{
-    action::Action,
-    definition::{Approval, Command, Effect, OptionSpec, Risk, ValueType},
+    action::{Action, Compose, Postgres},
+    definition::{Approval, Command, Effect, Fit, OptionSpec, Risk, ValueType},
     document::Place,
     known::{self, Known},
 };
@@ -33,7 +33,10 @@ impl Checker<'_> {
         let name = &command.name;
         let good =
             |character: char| character.is_ascii_lowercase() || character.is_ascii_digit() || "-_".contains(character);
-        if name.is_empty() || name.len() > LONGEST_NAME || !name.chars().all(good) {
+        if name.chars().all(good) && name.len() > LONGEST_NAME {
+            let message = format!("/{name} has {} characters; Discord takes {LONGEST_NAME}", name.len());
+            self.problem(&root, message, "rename the file");
+        } else if name.is_empty() || !name.chars().all(good) {
             let help = "rename the file: 1 to 32 of a-z, 0-9, `-` and `_`";
             self.problem(&root, format!("`{name}` cannot be the name of a command"), help);
         }
@@ -50,12 +53,7 @@ impl Checker<'_> {
         }
         if let Some(settings) = self.world.settings {
             if let Some(scenario) = &command.scenario {
-                self.check_name(
-                    &root.key("scenario"),
-                    "scenario",
-                    scenario,
-                    settings.scenario.keys().map(String::as_str),
-                );
+                self.check_scenario(&root.key("scenario"), scenario);
             }
             if let Some(target) = &command.target {
                 self.check_name(&root.key("target"), "target", target, settings.target.keys().map(String::as_str));
@@ -69,6 +67,12 @@ impl Checker<'_> {
         self.check_risk();
         self.check_approval();
         self.check_end();
+    }
+
+    fn check_scenario(&mut self, place: &Place, scenario: &str) {
+        if let Some(settings) = self.world.settings {
+            self.check_name(place, "scenario", scenario, settings.scenario.keys().map(String::as_str));
+        }
     }
 
     fn check_length(&mut self, place: &Place, what: &str, text: &str) {
@@ -89,7 +93,10 @@ impl Checker<'_> {
         for (name, option) in &command.options {
             let place = place.key(name);
             if !is_plain_name(name) {
-                let message = format!("`{name}` cannot be the name of an option");
+                let message = match name.chars().count() {
+                    0..=LONGEST_NAME => format!("`{name}` cannot be the name of an option"),
+                    long => format!("the option's name has {long} characters; Discord takes {LONGEST_NAME}"),
+                };
                 self.problem_at_key(&place, message, "1 to 32 of a-z, 0-9 and `_`, beginning with a letter");
             }
             self.check_length(&place.key("help"), "help text", &option.help);
@@ -175,6 +182,7 @@ impl Checker<'_> {
                 self.problem(&place.key("after"), "the approval is asked for after the step that waits for it", help);
             }
         }
+        self.check_gate(&place.key("before"), position(&approval.before));
         if approval.roles.is_empty() {
             self.problem(&place.key("roles"), "nobody could approve this", "name roles of drbot.toml");
         }
@@ -187,7 +195,25 @@ impl Checker<'_> {
         if approval.expires.0.is_zero() {
             self.problem(&place.key("expires"), "the approval would expire at once", "");
         }
+        if approval.unless.is_some() && command.risk == Risk::Destructive {
+            let help = "leave `unless` out: a destructive command always waits for a yes";
+            self.problem_at_key(&place.key("unless"), "nothing proves that something may be destroyed", help);
+        }
+        if approval.because.is_some() && approval.unless.is_none() {
+            self.problem_at_key(&place.key("because"), "because of what? there is no `unless`", "");
+        }
         self.check_approval_texts(&place, approval);
+    }
+
+    /// What cannot be taken back waits for the approval, or the approval comes too late.
+    fn check_gate(&mut self, place: &Place, gate: Option<usize>) {
+        let steps = self.command.steps.iter().take(gate.unwrap_or_default());
+        let mut too_early =
+            steps.filter(|step| step.point_of_no_return || is_for_good(&step.action)).map(|step| &step.id);
+        let Some(step) = too_early.next() else { return };
+        let message =
+            format!("the approval comes too late: the step `{step}` cannot be taken back, and is done before it");
+        self.problem(place, message, format!("`before = \"{step}\"`, or an earlier step"));
     }
 
     /// The approver's texts are made when the approval is asked for: from what is known by then.
@@ -204,6 +230,12 @@ impl Checker<'_> {
         }
         if let Some(cost) = &approval.cost {
             self.check_template(&place.key("cost"), cost, &known);
+        }
+        if let Some(unless) = &approval.unless {
+            self.check_expression(&place.key("unless"), unless, &known);
+        }
+        if let Some(because) = &approval.because {
+            self.check_template(&place.key("because"), because, &known);
         }
     }
 
@@ -223,6 +255,18 @@ impl Checker<'_> {
             if next.offer[..index].contains(name) {
                 self.problem(&place.index(index), format!("`{name}` is offered twice"), "one button is enough");
             }
+        }
+        self.check_fits(&root.key("next").key("fits"), &next.fits);
+    }
+
+    fn check_fits(&mut self, place: &Place, fits: &[Fit]) {
+        let known = self.known().with("steps", self.known_steps(self.command.steps.len()));
+        for (index, fit) in fits.iter().enumerate() {
+            let place = place.index(index);
+            self.check_scenario(&place.key("scenario"), &fit.scenario);
+            self.check_command_name(&place.key("command"), &fit.command);
+            self.check_expression(&place.key("when"), &fit.when, &known);
+            self.check_template(&place.key("because"), &fit.because, &known);
         }
     }
 
@@ -252,6 +296,11 @@ impl Checker<'_> {
         }
         known
     }
+}
+
+/// Whether an action touches what is live, and no undo brings it back.
+fn is_for_good(action: &Action) -> bool {
+    matches!(action, Action::Postgres(Postgres::Swap { .. }) | Action::Compose(Compose::Down {}))
 }
 
 /// What a default should be and is not.

@@ -5,11 +5,14 @@ use std::collections::BTreeSet;
 use super::{Checker, command::is_plain_name};
 use crate::runbook::{
     action::{Action, Wait},
-    definition::{Command, Effect, OnFailure, Step, UndoWhen},
+    definition::{Command, Effect, OnFailure, Step, UndoWhen, is_kept_name},
     document::Place,
     known::{self, Known, STEP_NAMES},
     template,
 };
+
+/// What a card shows of a step's name: Discord takes so much in a line that still has its figures behind it.
+const LONGEST_STEP: usize = 100;
 
 impl Checker<'_> {
     pub(super) fn check_steps(&mut self) {
@@ -56,6 +59,11 @@ impl Checker<'_> {
         if step.name.trim().is_empty() {
             self.problem(&place.key("name"), "the name is empty", "");
         }
+        let length = step.name.chars().count();
+        if length > LONGEST_STEP {
+            let message = format!("the step's name has {length} characters; the card shows {LONGEST_STEP}");
+            self.problem(&place.key("name"), message, "what else there is to say is the step's `why`");
+        }
         for (key, text) in [("name", Some(&step.name)), ("why", step.why.as_ref())] {
             if text.is_some_and(|text| template::is_template(text)) {
                 self.problem(&place.key(key), format!("`{key}` is no template"), "only actions have templates");
@@ -72,6 +80,10 @@ impl Checker<'_> {
         let result = known::of_result(&step.action);
         if let Some(expect) = &step.expect {
             self.check_expression(&place.key("expect"), expect, &result);
+        }
+        if let Some(keep) = step.keep.as_ref().filter(|name| !is_kept_name(name)) {
+            let message = format!("`{keep}` is no name of a file");
+            self.problem(&place.key("keep"), message, "letters, digits, `.`, `_` and `-`, at most 64: \"memory.json\"");
         }
         if let Some(says) = &step.says {
             self.check_expression(&place.key("says"), says, &result);
@@ -162,9 +174,11 @@ impl Checker<'_> {
             }
             return;
         };
+        // Where there is no action, something else stands in for it.
+        let reads = step.effect() == Effect::Read && !self.document.is_repaired(&place.key("action"));
         let place = place.key("undo");
         self.check_action(&place, undo, &with_step(known.clone(), step));
-        if step.effect() == Effect::Read {
+        if reads {
             self.problem_at_key(&place, "a step that only reads leaves nothing to undo", "leave out `undo`");
         }
         if step.point_of_no_return {
@@ -188,6 +202,7 @@ impl Checker<'_> {
             ("check", step.check.is_some()),
             ("expect", step.expect.is_some()),
             ("says", step.says.is_some()),
+            ("keep", step.keep.is_some()),
             ("outputs", !step.outputs.is_empty()),
             ("undo", step.undo.is_some()),
             ("point_of_no_return", step.point_of_no_return),

@@ -67,6 +67,7 @@ fn a_step_that_cannot_be_done_is_explained() {
         ("call = 'test'\nwhen = 'true'", "12:1 a call has no `when`: the steps of /test have their own"),
         ("host = {}\noutputs.ok = 'any'", "12:9 `ok` cannot be the name of an output"),
         ("host = {}\nname2 = 'x'", "12:1 unknown key `name2`"),
+        ("undo.docker.stop.container = 'x'", "11:1 there is an `undo`, and no action that it takes back"),
     ] {
         let found = step(keys);
         assert!(found.iter().any(|problem| problem == expected), "{keys}\n  expected {expected}\n  found {found:#?}");
@@ -117,6 +118,22 @@ fn a_command_keeps_to_discord_and_to_itself() {
         ),
         ("[approval]\nbefore = 'frist'\nroles = []".to_owned(), "9:10 there is no step `frist`"),
         ("[approval]\nbefore = 'first'\nroles = []".to_owned(), "10:9 nobody could approve this"),
+        (
+            format!(
+                "[approval]\nbefore = 'last'\nroles = ['dba']\n{}{}",
+                "[[steps]]\nid = 'gone'\nname = 'x'\ndocker.kill.container = 'x'\ntimeout = '1s'\npoint_of_no_return = true\n",
+                "[[steps]]\nid = 'last'\nname = 'x'\nhost = {}\n"
+            ),
+            "9:10 the approval comes too late: the step `gone` cannot be taken back, and is done before it",
+        ),
+        (
+            format!("[options.{}]\ntype = 'string'\nhelp = 'x'", "a".repeat(33)),
+            "8:10 the option's name has 33 characters; Discord takes 32",
+        ),
+        (
+            format!("[[steps]]\nid = 'long'\nname = '{long}'\nhost = {{}}"),
+            "10:8 the step's name has 101 characters; the card shows 100",
+        ),
         ("[recovered]\nwhen = 'steps.last.ok'".to_owned(), "9:8 there is no `last` in `steps`"),
         ("[next]\noffer = ['nothing']".to_owned(), "9:10 there is no command `nothing`"),
     ] {
@@ -125,6 +142,8 @@ fn a_command_keeps_to_discord_and_to_itself() {
     }
     let destructive = HEAD.replace("safe", "destructive") + "[[steps]]\nid = 'a'\nname = 'A'\nhost = {}\n";
     assert_eq!(check("test", &destructive), ["0:0 a destructive command waits for an approval"]);
+    let taken = check(&"x".repeat(33), HEAD);
+    assert!(taken.iter().any(|problem| problem.ends_with("has 33 characters; Discord takes 32")), "{taken:?}");
     assert!(check("Bad Name", HEAD).iter().any(|problem| problem.contains("cannot be the name of a command")));
     assert!(check("test", HEAD).iter().any(|problem| problem.contains("`steps` is missing")));
     assert_eq!(problems(""), Vec::<String>::new());
