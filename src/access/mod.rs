@@ -119,11 +119,17 @@ pub fn steer(settings: &Settings, state: &State, caller: &Caller) -> Result<(), 
     if caller.is_bot {
         return Err(Refusal::Bot);
     }
+    has_role(settings, &steering_roles(state), &caller.roles)
+}
+
+/// The roles of [`steer`].
+pub fn steering_roles(state: &State) -> Vec<String> {
     let command = &state.created.command;
     let mut roles = command.roles.clone();
     roles.extend(command.approval.iter().flat_map(|approval| approval.roles.clone()));
+    roles.sort();
     roles.dedup();
-    has_role(settings, &roles, &caller.roles)
+    roles
 }
 
 /// Whether the next attempt of a step may begin now: the requester could still start the command by today's settings,
@@ -171,7 +177,11 @@ pub fn contacts(settings: &Settings, caller: &Caller) -> Result<Numbers, Refusal
     Ok(if whole.is_ok() { Numbers::Whole } else { Numbers::Masked })
 }
 
-fn takes_commands(settings: &Settings, caller: &Caller) -> Result<(), Refusal> {
+/// Whether commands are taken from `caller`, where they are.
+///
+/// # Errors
+/// The first rule that refuses it.
+pub fn takes_commands(settings: &Settings, caller: &Caller) -> Result<(), Refusal> {
     if caller.is_bot {
         return Err(Refusal::Bot);
     }

@@ -76,6 +76,10 @@ async fn turn(engine: &Engine, live: &Arc<Live>) -> Result<Turn, AppendError> {
             let asked = engine.approval(&state, round);
             engine.append_on(live, &state, Event::ApprovalAsked(Box::new(asked))).await?;
         }
+        Next::WaiveApproval { round } => {
+            let waived = engine.waiver(&state, round);
+            engine.append_on(live, &state, waived).await?;
+        }
         Next::ExpireApproval { round } => engine.append_on(live, &state, Event::ApprovalExpired { round }).await?,
         Next::Ask { step, about } => engine.append_on(live, &state, question(&state, step, about)).await?,
         Next::Undo { step, attempt } => engine.undo(live, &state, step, attempt).await?,
@@ -125,6 +129,16 @@ impl Engine {
         self.approval_with(state, round, super::step::render_for_people)
     }
 
+    /// That nobody is asked, and the proof for people.
+    pub(super) fn waiver(&self, state: &State, round: u32) -> Event {
+        let approval = state.created.command.approval.as_ref();
+        let because = approval.and_then(|approval| approval.because.as_deref()).map(|because| {
+            let text = super::step::render_for_people(state, because);
+            text.map_or_else(|error| format!("(cannot be told: {error})"), |text| self.0.secrets.mask(&text))
+        });
+        Event::ApprovalWaived { round, because: because.unwrap_or_default() }
+    }
+
     /// The approval's texts, filled in by `render`.
     pub(super) fn approval_with(
         &self,
@@ -156,20 +170,24 @@ impl Engine {
     }
 
     /// Journals a sample of each target's database from time to time, so that losses can be told when it is gone, and
-    /// proves new backups before they are needed.
+    /// proves new backups before they are needed; and notes which version runs, so that a good one is known.
     pub(super) fn start_sampling(&self) {
         let configuration = self.configuration();
         for (name, target) in &configuration.settings.target {
-            let (Some(every), Some(postgres)) = (target.sample_every, &target.postgres) else { continue };
+            let Some(every) = target.sample_every else { continue };
+            let every = every.0.max(Duration::from_secs(1));
             let engine = self.clone();
             let name = name.clone();
-            let database = postgres.database.clone();
+            let database = target.postgres.as_ref().map(|postgres| postgres.database.clone());
             self.0.tasks.spawn(async move {
                 loop {
-                    engine.sample(&name, &database).await;
-                    engine.prove_newest_backup(&name, &database).await;
+                    engine.note_version(&name, every).await;
+                    if let Some(database) = &database {
+                        engine.sample(&name, database).await;
+                        engine.prove_newest_backup(&name, database).await;
+                    }
                     tokio::select! {
-                        () = engine.0.clock.sleep(every.0.max(Duration::from_secs(1))) => {}
+                        () = engine.0.clock.sleep(every) => {}
                         () = engine.0.stopping.cancelled() => return,
                     }
                 }

@@ -5,12 +5,13 @@
 //! holds no work. Clicks and commands do not act: they append an event and wake the driver. What must stay true: nothing
 //! is done whose intent is not durable, and when the journal cannot be written nothing proceeds.
 
+mod abort;
 mod answers;
 mod driver;
 pub mod failpoint;
 mod live;
 pub mod metrics;
-mod outputs;
+pub mod outputs;
 mod pages;
 mod perform;
 mod preview;
@@ -18,6 +19,7 @@ mod request;
 mod settle;
 mod step;
 mod undo;
+mod versions;
 
 use std::{
     collections::HashMap,
@@ -31,11 +33,12 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::live::Live;
 pub use self::{
+    abort::AbortError,
     answers::AnswerError,
     live::{LiveProgress, Snapshot},
     pages::ContactsSeen,
     preview::LOOK,
-    request::{Request, RequestError, Submitted},
+    request::{Request, RequestError, Submitted, providers},
 };
 use crate::{
     access::throttle::Throttle,

@@ -3,7 +3,6 @@
 use std::{sync::Arc, time::Duration};
 
 use futures::future::join_all;
-use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -14,15 +13,15 @@ use super::{
     step::{Attempted, must_be_settled},
 };
 use crate::{
-    access::Permit,
-    actions::{Context, Done, Failure, Progress, ProgressValue},
+    access::{self, Permit},
+    actions::{Context, Done, Failure, Fields, Progress, ProgressValue},
     run::{
         event::{Event, FailureKind},
         next::{self, Next},
     },
     runbook::{
         action::{Action, Postgres, Wait},
-        definition::{Check, OnFailure, Step},
+        definition::{Check, Step},
     },
     sample::Sample,
 };
@@ -148,6 +147,7 @@ impl Engine {
             }
             let event = match next::aside(&state, self.0.clock.now()) {
                 Some(Next::AskApproval { round }) => Event::ApprovalAsked(Box::new(self.approval(&state, round))),
+                Some(Next::WaiveApproval { round }) => self.waiver(&state, round),
                 Some(Next::ExpireApproval { round }) => Event::ApprovalExpired { round },
                 _ => {
                     self.wait(live, next::approval_expiry(&state)).await;
@@ -175,25 +175,54 @@ impl Engine {
         action: &Action,
         context: &Context,
     ) -> Result<Done, Failure> {
+        let (done, verdict) = self.act_and_judge(permit, step, action, context).await?;
+        match verdict {
+            Ok(()) => Ok(done),
+            Err(message) if matches!(action, Action::Parallel(_)) => {
+                Err(Failure::Found { message, log: done.log, found: done.fields })
+            }
+            Err(message) => Err(Failure::Failed { message, log: done.log }),
+        }
+    }
+
+    /// Does an action; what it found, and why that is no success.
+    async fn act_and_judge(
+        &self,
+        permit: &Permit,
+        step: &Step,
+        action: &Action,
+        context: &Context,
+    ) -> Result<(Done, Result<(), String>), Failure> {
         let done = match action {
-            Action::Wait(wait) => return self.wait_until(permit, step, wait, context).await,
+            Action::Wait(wait) => return Ok((self.wait_until(permit, step, wait, context).await?, Ok(()))),
             Action::Parallel(branches) => self.parallel(permit, branches, context).await?,
             Action::Notify(notify) => Done::new(notify.message.clone()).with("message", notify.message.clone()),
+            Action::Versions(versions) => self.versions(permit, versions, context).await?,
             Action::Ask(_) | Action::Call(_) => return Err(Failure::refused("this is no action of its own")),
             action => self.0.actions.perform(action, context).await?,
         };
-        outputs::judge(action, step.expect.as_deref(), &done)
-            .map_err(|message| Failure::Failed { message, log: done.log.clone() })?;
+        let verdict = outputs::judge(action, step.expect.as_deref(), step.says.as_deref(), &done);
+        if verdict.is_err() {
+            return Ok((done, verdict));
+        }
         self.remember(action, &done, context).await;
-        let summary = outputs::line(step.says.as_deref(), &done);
-        Ok(Done { summary, ..done })
+        let summary = outputs::line(step.says.as_deref(), &done).unwrap_or_else(|| done.summary.clone());
+        Ok((Done { summary, ..done }, verdict))
+    }
+
+    /// Does what only reads, whoever carries it out.
+    pub(super) async fn look_at(&self, action: &Action, context: &Context) -> Result<Done, Failure> {
+        match action {
+            Action::Versions(versions) => self.versions(&access::background_read(), versions, context).await,
+            action => self.0.actions.perform(action, context).await,
+        }
     }
 
     /// The step's check, after its action.
     async fn verify(&self, check: Option<&Check>, context: &Context) -> Result<(), Failure> {
         let Some(check) = check else { return Ok(()) };
-        let done = self.0.actions.perform(&check.action, context).await?;
-        outputs::judge(&check.action, check.expect.as_deref(), &done)
+        let done = self.look_at(&check.action, context).await?;
+        outputs::judge(&check.action, check.expect.as_deref(), None, &done)
             .map_err(|message| Failure::failed(format!("its effect is not there: {message}")))
     }
 
@@ -251,55 +280,27 @@ impl Engine {
     /// All branches at once, each with a limit of its own; what one does never delays another.
     async fn parallel(&self, permit: &Permit, branches: &[Step], context: &Context) -> Result<Done, Failure> {
         let results = join_all(branches.iter().map(|branch| self.branch(permit, branch, context))).await;
-        let mut all = Done::default();
-        let mut failed = Vec::new();
-        for (branch, result) in branches.iter().zip(results) {
-            let fields = match result {
-                Ok(done) => {
-                    all.log.extend(done.log.iter().map(|line| format!("{}: {line}", branch.id)));
-                    let mut fields = done.fields;
-                    fields.extend([
-                        ("ok".to_owned(), Value::from(true)),
-                        ("summary".to_owned(), Value::from(done.summary)),
-                        ("error".to_owned(), Value::Null),
-                    ]);
-                    Value::Object(fields)
-                }
-                Err(failure) => {
-                    let message = failure.to_string();
-                    if branch.on_failure() != OnFailure::Continue {
-                        failed.push(format!("{}: {message}", branch.name));
-                    }
-                    json!({ "ok": false, "summary": "", "error": message })
-                }
-            };
-            all.fields.insert(branch.id.clone(), fields);
-        }
         if context.cancel.is_cancelled() {
             return Err(Failure::Cancelled);
         }
-        let good = all.fields.values().filter(|branch| branch["ok"] == true).count();
-        all.summary = format!("{good} of {} good", branches.len());
-        if failed.is_empty() { Ok(all) } else { Err(Failure::Failed { message: failed.join("; "), log: all.log }) }
+        outputs::of_branches(branches, results)
     }
 
-    async fn branch(&self, permit: &Permit, branch: &Step, context: &Context) -> Result<Done, Failure> {
+    /// What a branch leaves for later, as far as it was found, and how it went: what fails its `expect` was seen, too.
+    async fn branch(&self, permit: &Permit, branch: &Step, context: &Context) -> (Fields, Result<Done, Failure>) {
         let limit = branch.timeout().0;
         let mut own = context.clone();
         own.cancel = context.cancel.child_token();
         own.timeout = limit;
         own.progress = Progress::default();
         own.labels.step = format!("{}.{}", context.labels.step, branch.id);
-        let work = Box::pin(self.act(permit, branch, &branch.action, &own));
-        match self.within(limit, &own.cancel, work).await {
-            // Missing outputs are this branch's failure alone.
-            Some(result) => {
-                let done = result?;
-                let fields = outputs::outputs(branch, &done.fields).map_err(Failure::failed)?;
-                Ok(Done { fields, ..done })
-            }
-            None => Err(Failure::failed(format!("no answer within {}", branch.timeout()))),
-        }
+        let work = Box::pin(self.act_and_judge(permit, branch, &branch.action, &own));
+        let (done, verdict) = match self.within(limit, &own.cancel, work).await {
+            Some(Ok(found)) => found,
+            Some(Err(failure)) => return (Fields::new(), Err(failure)),
+            None => return (Fields::new(), Err(Failure::failed(format!("no answer within {}", branch.timeout())))),
+        };
+        outputs::of_branch(branch, done, verdict)
     }
 
     /// Keeps counts that were read from the living database, for the day when it cannot be read.
@@ -393,7 +394,7 @@ impl Engine {
             timeout: limit,
             progress: Progress::default(),
             sample: None,
-            facts: crate::actions::Fields::new(),
+            facts: Fields::new(),
         })
     }
 }

@@ -112,7 +112,10 @@ impl Engine {
         let ownership = Ownership { owner: self.0.owner.clone(), generation: 1 };
         let first = Entry { run: id, seq: 1, at: now, event: Event::RunCreated(Box::new(created.clone())) };
         let state = State::begin(&first).map_err(|illegal| RequestError::Broken(illegal.to_string()))?;
-        if let Some(lock) = &command.lock {
+        // What may do harm to a target is never two at once, whatever the files say.
+        let of_target = (command.risk >= Risk::Risky).then_some(command.target.as_ref()).flatten();
+        let of_target = of_target.map(|target| format!("target:{target}"));
+        if let Some(lock) = command.lock.as_ref().or(of_target.as_ref()) {
             let name = template::render_text(lock, &context::of(&state, Scoped::Command)).map_err(|error| {
                 RequestError::Broken(format!("the lock of /{} cannot be told: {error}", command.name))
             })?;
@@ -165,19 +168,19 @@ impl Engine {
         options: &BTreeMap<String, String>,
     ) -> Result<(), RequestError> {
         for (name, option) in &command.options {
-            let (Some(ChoicesFrom::Backups), Some(value)) = (option.choices_from, options.get(name)) else { continue };
+            let (Some(from), Some(value)) = (option.choices_from, options.get(name)) else { continue };
             if Some(value) == option.default.as_ref() {
                 continue;
             }
-            let known = self
-                .backups(configuration, command)
-                .await
-                .map_err(|problem| RequestError::BadOption { option: name.clone(), problem })?;
-            let names: Vec<String> = known
-                .iter()
-                .filter_map(|backup| backup.get("backup").or_else(|| backup.get("file")))
-                .filter_map(|name| name.as_str().map(str::to_owned))
-                .collect();
+            let (known, key) = match from {
+                ChoicesFrom::Backups => (self.backups(configuration, command).await, "file"),
+                ChoicesFrom::Versions => {
+                    (self.versions_of(command.target.as_deref().unwrap_or_default()).await, "version")
+                }
+                ChoicesFrom::Providers => (providers(configuration, command), "name"),
+            };
+            let known = known.map_err(|problem| RequestError::BadOption { option: name.clone(), problem })?;
+            let names: Vec<String> = known.iter().filter_map(|one| one.get(key)?.as_str().map(str::to_owned)).collect();
             if !names.contains(value) {
                 return Err(RequestError::UnknownChoice { option: name.clone(), value: value.clone(), known: names });
             }
@@ -271,6 +274,21 @@ fn freeze(
         rungs: rungs::of(scenario, &settings.escalation, at),
         lock: None,
     })
+}
+
+/// The providers of a command's target, the preferred first: for completion and for checking.
+///
+/// # Errors
+/// When the target names none.
+pub fn providers(configuration: &Configuration, command: &Command) -> Result<Vec<Fields>, String> {
+    let target = command.target.as_ref().and_then(|name| configuration.settings.target.get(name));
+    let network = target.and_then(|target| target.network.as_ref()).ok_or("the command's target names no providers")?;
+    let shown = network.providers.iter().enumerate().map(|(rank, provider)| {
+        let fields =
+            [("name", provider.name.clone().into()), ("url", provider.url.clone().into()), ("rank", rank.into())];
+        fields.map(|(name, value): (&str, Value)| (name.to_owned(), value)).into_iter().collect()
+    });
+    Ok(shown.collect())
 }
 
 /// The state of a run that nobody has started.

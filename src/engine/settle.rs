@@ -43,7 +43,14 @@ impl Lost {
             Self::Attempt => Event::StepNotDone { step, attempt },
             Self::Answer { reason, kind } => {
                 let message = format!("{reason}; it has not happened");
-                Event::StepFailed { step, attempt, message, kind: *kind, log: Vec::new() }
+                Event::StepFailed {
+                    step,
+                    attempt,
+                    message,
+                    kind: *kind,
+                    log: Vec::new(),
+                    found: serde_json::Map::new(),
+                }
             }
         }
     }
@@ -133,7 +140,7 @@ impl Engine {
     /// What the step's own check says; `None` when it has none or cannot tell.
     async fn check(&self, state: &State, index: usize, context: &Context) -> Option<bool> {
         let check = super::step::check(state, index).ok()??;
-        let done = self.0.actions.perform(&check.action, context).await.ok()?;
+        let done = self.look_at(&check.action, context).await.ok()?;
         outputs::tells(&check.action, check.expect.as_deref(), &done)
     }
 }

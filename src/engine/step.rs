@@ -115,7 +115,7 @@ impl Engine {
                 Err(failure) => return (action, Err(failure)),
             }
         }
-        let step = Step { check, ..definition.clone() };
+        let step = Step { check, ..(**definition).clone() };
         (action, Ok(Prepared { permit, step, context, attempting }))
     }
 
@@ -197,6 +197,7 @@ impl Engine {
             message: self.0.secrets.mask(&message),
             kind,
             log: self.mask_lines(log),
+            found: Fields::new(),
         };
         let event = match outcome {
             Attempted::Done(done) => match self.succeeded(step, attempt, done) {
@@ -218,6 +219,13 @@ impl Engine {
                 failed("it was stopped".to_owned(), FailureKind::Cancelled, Vec::new())
             }
             Attempted::Failed(Failure::Failed { message, log }) => failed(message, FailureKind::Failed, log),
+            Attempted::Failed(Failure::Found { message, log, found: there }) => {
+                let mut event = failed(message, FailureKind::Failed, log);
+                if let Event::StepFailed { found, .. } = &mut event {
+                    *found = self.mask_fields(there);
+                }
+                event
+            }
             Attempted::Failed(Failure::Unknown { message }) => failed(message, FailureKind::Failed, Vec::new()),
         };
         self.append_surely(live, event).await
@@ -227,12 +235,13 @@ impl Engine {
     pub(super) fn succeeded(&self, step: &Step, attempt: u32, done: Done) -> Result<Event, String> {
         let outputs = outputs::outputs(step, &done.fields)?;
         let outputs = self.mask_fields(outputs);
+        let log = if step.keep.is_some() { outputs::evidence(&done) } else { done.log };
         Ok(Event::StepSucceeded {
             step: step.id.clone(),
             attempt,
             outputs,
             summary: self.0.secrets.mask(&done.summary),
-            log: self.mask_lines(done.log),
+            log: self.mask_lines(log),
         })
     }
 
@@ -267,7 +276,15 @@ pub(super) enum Attempted {
 
 /// Whether the engine itself does this action.
 pub(super) fn is_of_engine(action: &Action) -> bool {
-    matches!(action, Action::Wait(_) | Action::Ask(_) | Action::Notify(_) | Action::Parallel(_) | Action::Call(_))
+    matches!(
+        action,
+        Action::Wait(_)
+            | Action::Ask(_)
+            | Action::Notify(_)
+            | Action::Parallel(_)
+            | Action::Call(_)
+            | Action::Versions(_)
+    )
 }
 
 /// Whether the outcome of a lost attempt must be found out before anything else is done.
