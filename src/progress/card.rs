@@ -205,8 +205,9 @@ fn button(view: &View, press: &Press) -> Button {
         ),
         Press::Plan => (ButtonId::Plan { run }, words::plan_label(), Style::Secondary),
         Press::Stop => (ButtonId::Stop { run }, words::stop_label(), Style::Danger),
-        Press::Offer { command } => {
-            (ButtonId::Offer { run, command: command.clone() }, format!("/{command}"), Style::Secondary)
+        Press::Offer { command, fits } => {
+            let style = if *fits { Style::Primary } else { Style::Secondary };
+            (ButtonId::Offer { run, command: command.clone() }, format!("/{command}"), style)
         }
     };
     Button { id: id.to_string(), label: outside::cut(&label, 80), style, disabled: false }

@@ -1,7 +1,7 @@
 //! Whatever a target, a person or a file says: what is shown of it stays within Discord's limits, calls nobody, breaks
 //! out of nothing, and has buttons that read back. `PROPTEST_CASES` sets how hard it is tried.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use proptest::{collection::vec, prelude::*, sample::select};
 use serde_json::{Map, Value, json};
@@ -19,6 +19,7 @@ use crate::{
         outcome::Outcome,
         state::{ApprovalState, Finished, Lapse, Question, State, Status, Undo},
     },
+    runbook::hostile::few,
 };
 
 /// Texts that have broken something somewhere.
@@ -104,12 +105,14 @@ fn run_of(texts: &[String], marks: &[u8]) -> (State, Option<view::Live>) {
     let mut text = || next.next().cloned().unwrap_or_default();
     let mut marks = marks.iter().cycle().copied();
     let mut mark = || marks.next().unwrap_or_default();
-    state.created.requester.name = text();
-    state.created.target["name"] = text().into();
-    state.created.target["database"] = text().into();
+    let created = Arc::make_mut(&mut state.created);
+    created.requester.name = text();
+    created.target["name"] = text().into();
+    created.target["database"] = text().into();
     for step in &mut state.steps {
-        step.definition.name = if mark() % 3 == 0 { text() } else { step.definition.name.clone() };
-        step.definition.why = Some(text());
+        let definition = Arc::make_mut(&mut step.definition);
+        definition.name = if mark() % 3 == 0 { text() } else { definition.name.clone() };
+        definition.why = Some(text());
         step.summary = text();
         step.attempts = u32::from(mark() % 4);
         step.started_at = Some(at(1));
@@ -284,7 +287,14 @@ fn events(text: &str, log: Vec<String>) -> Vec<Event> {
     let outputs = Map::new;
     vec![
         Event::StepSucceeded { step: step(), attempt: 1, outputs: outputs(), summary: text(), log: log.clone() },
-        Event::StepFailed { step: text(), attempt: 1, message: text(), kind: FailureKind::TimedOut, log },
+        Event::StepFailed {
+            step: text(),
+            attempt: 1,
+            message: text(),
+            kind: FailureKind::TimedOut,
+            log,
+            found: Map::new(),
+        },
         Event::StepUnknown { step: step(), attempt: 1, reason: text() },
         Event::StepSkipped { step: step(), reason: SkipReason::Person { by: by(), reason: text() } },
         Event::ApprovalDenied { round: 1, by: by(), reason: text() },
@@ -295,12 +305,6 @@ fn events(text: &str, log: Vec<String>) -> Vec<Event> {
         Event::UndoFailed { step: step(), attempt: 1, message: text() },
         Event::Finished { outcome: Outcome::Failed, message: text() },
     ]
-}
-
-/// Few in everyday tests, as many as `PROPTEST_CASES` says otherwise.
-fn few() -> ProptestConfig {
-    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(96);
-    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
 }
 
 proptest! {

@@ -4,6 +4,7 @@
 pub mod button;
 pub mod card;
 pub mod outside;
+pub mod paper;
 pub mod plan;
 pub mod text;
 pub mod view;

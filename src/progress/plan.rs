@@ -45,9 +45,10 @@ fn head(preview: &Preview) -> Vec<String> {
     say("may be started by", if command.roles.is_empty() { "nobody".to_owned() } else { command.roles.join(", ") });
     if let Some(approval) = &command.approval {
         let roles = approval.roles.join(" or ");
+        let unless = approval.unless.as_ref().map(|proof| format!("; nobody, when {proof}")).unwrap_or_default();
         say(
             "must be approved",
-            format!("by {} of {roles}, never the one who asked, within {}", approval.quorum, approval.expires),
+            format!("by {} of {roles}, never the one who asked, within {}{unless}", approval.quorum, approval.expires),
         );
     }
     if let Some(lock) = &preview.lock {

@@ -84,7 +84,7 @@ impl Story {
         let story = self.begins(step);
         let attempt = story.state.step(step).unwrap().attempts;
         let (step, message) = (step.to_owned(), message.to_owned());
-        story.then(Event::StepFailed { step, attempt, message, kind, log: Vec::new() })
+        story.then(Event::StepFailed { step, attempt, message, kind, log: Vec::new(), found: Map::new() })
     }
 
     fn undo_fails(self, attempt: u32) -> Self {
@@ -281,6 +281,7 @@ fn a_halt_that_cannot_be_had_is_loud() {
             message: "it refuses connections".to_owned(),
             kind: FailureKind::Refused,
             log: Vec::new(),
+            found: Map::new(),
         })
         .fails("verify", "it refuses connections", FailureKind::Refused)
         .fails("stop", "Docker does not answer", FailureKind::Refused)

@@ -9,6 +9,7 @@ use crate::{
     clock::{Timestamp, elapsed},
     ids::RunId,
     run::{
+        diagnosis,
         event::{Choice, SkipReason},
         outcome::Outcome,
         state::{ApprovalState, Lapse, State, Status, StepState, Undo},
@@ -113,19 +114,34 @@ pub enum Approval {
     Given { by: Vec<String>, waited: Duration },
     Lapsed { why: String },
     Denied { by: String, reason: String },
+    Waived { because: String },
 }
 
 /// A button that makes sense now.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Press {
-    Approve { token: String },
-    Deny { token: String },
-    Withdraw { token: String },
+    Approve {
+        token: String,
+    },
+    Deny {
+        token: String,
+    },
+    Withdraw {
+        token: String,
+    },
     AskAgain,
-    Answer { token: String, index: usize, choice: Choice },
+    Answer {
+        token: String,
+        index: usize,
+        choice: Choice,
+    },
     Plan,
     Stop,
-    Offer { command: String },
+    /// `fits`: it is for the scenario that the symptoms fit best.
+    Offer {
+        command: String,
+        fits: bool,
+    },
 }
 
 pub fn of(state: &State, now: Timestamp, live: Option<&Live>) -> View {
@@ -255,8 +271,11 @@ fn of_step(step: &StepState, now: Timestamp, live: Option<&Live>, is_over: bool)
     std::iter::once(line).chain(branches).collect()
 }
 
-/// One line a branch of a parallel step that is done.
+/// One line a branch of a parallel step that is done, well or not.
 pub(super) fn branches(step: &StepState) -> Vec<Line> {
+    if !matches!(step.status, Status::Succeeded | Status::Failed { .. }) {
+        return Vec::new();
+    }
     let Action::Parallel(branches) = &step.definition.action else { return Vec::new() };
     let lines = branches.iter().filter_map(|branch| {
         let result = step.outputs.get(&branch.id)?;
@@ -320,6 +339,7 @@ fn approval(state: &State, now: Timestamp) -> Approval {
         ApprovalState::Given { yes, asked_at, given_at, .. } => {
             Approval::Given { by: names(yes), waited: elapsed(*asked_at, *given_at) }
         }
+        ApprovalState::Waived { because } => Approval::Waived { because: because.clone() },
         ApprovalState::Denied { by, reason } => Approval::Denied { by: by.name.clone(), reason: reason.clone() },
         ApprovalState::Lapsed { why: Lapse::Expired, .. } => Approval::Lapsed { why: words::expired() },
         ApprovalState::Lapsed { why: Lapse::Voided(reason), .. } => Approval::Lapsed { why: reason.clone() },
@@ -328,8 +348,7 @@ fn approval(state: &State, now: Timestamp) -> Approval {
 
 fn buttons(state: &State) -> Vec<Press> {
     if state.finished.is_some() {
-        let offered = state.created.command.next.iter().flat_map(|next| next.offer.clone());
-        return offered.map(|command| Press::Offer { command }).collect();
+        return offers(state);
     }
     if state.ending.is_some() {
         return Vec::new();
@@ -356,6 +375,15 @@ fn buttons(state: &State) -> Vec<Press> {
     }
     buttons.push(Press::Stop);
     buttons
+}
+
+/// What fits the symptoms, one button; then what the file offers in any case.
+fn offers(state: &State) -> Vec<Press> {
+    let fitting = diagnosis::of(state).into_iter().next().map(|fit| fit.command);
+    let offered = state.created.command.next.iter().flat_map(|next| next.offer.clone());
+    let offered = offered.filter(|command| fitting.as_ref() != Some(command));
+    let first = fitting.clone().map(|command| Press::Offer { command, fits: true });
+    first.into_iter().chain(offered.map(|command| Press::Offer { command, fits: false })).collect()
 }
 
 /// The outputs of the step that measured the loss.

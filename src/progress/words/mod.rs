@@ -3,14 +3,23 @@
 //! The reader is tired and it is 03:00: calm, short, exact, and always what to do. What comes from outside (targets,
 //! options, people) goes through [`super::outside`] before it is shown: it may be hostile.
 
+pub mod console;
+mod diagnosis;
 mod escalation;
+mod providers;
+mod runs;
+mod versions;
 
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use diagnosis::fitting;
 use escalation::{called, rung};
 pub use escalation::{called_so_far, contacts, page};
+pub use providers::provider_choice;
+pub use runs::{aborting, ended_already, no_run_of_yours, no_such_run, nothing_under_way, run_choice, which_run};
+pub use versions::version_choice;
 
 use super::{
     outside::{clean, code, cut, inline_code, plain, readable, seen},
@@ -366,6 +375,10 @@ pub fn thread_line(entry: &Entry, state: &State) -> Option<ThreadPost> {
         Event::StepSucceeded { log, .. } | Event::StepFailed { log, .. } if !log.is_empty() => log.join("\n"),
         _ => return Some(ThreadPost { text, file: None }),
     };
+    let kept = entry.event.step().and_then(|step| state.step(step)?.definition.keep.clone());
+    if let Some(name) = kept {
+        return Some(ThreadPost { text, file: Some((name, log)) });
+    }
     // Measured as it is shown: what was made harmless is longer than it was.
     let is_short = log.chars().nth(LONGEST_INLINE).is_none();
     if let Some(shown) = is_short.then(|| code(&log)).filter(|shown| shown.chars().nth(LONGEST_INLINE).is_none()) {
@@ -423,6 +436,8 @@ fn event_line(entry: &Entry, state: &State) -> Option<String> {
         Event::ApprovalGiven { by, .. } => format!("👍 {} approved", person(&by.name)),
         Event::ApprovalDenied { by, reason, .. } => format!("👎 {} denied: {}", person(&by.name), plain(reason)),
         Event::ApprovalWithdrawn { by, .. } => format!("{} took the approval back", person(&by.name)),
+        Event::ApprovalWaived { because, .. } if because.is_empty() => "🔓 no approval is needed".to_owned(),
+        Event::ApprovalWaived { because, .. } => format!("🔓 no approval is needed: {}", plain(because)),
         Event::ApprovalExpired { .. } => "⌛ the approval expired".to_owned(),
         Event::ApprovalVoided { reason, .. } => format!("the approval is void: {}", plain(reason)),
         Event::ApprovalRenewed { by } => format!("{} has it asked again", person(&by.name)),
@@ -532,6 +547,12 @@ pub fn approval(approval: &view::Approval) -> Option<String> {
         }
         view::Approval::Given { by, waited } => Some(format!("{} approved after {}.", list(by), duration(*waited))),
         view::Approval::Lapsed { why } => Some(format!("{} Press Ask again.", plain(why))),
+        view::Approval::Waived { because } if because.is_empty() => {
+            Some("Nobody is asked: the emergency is proved.".to_owned())
+        }
+        view::Approval::Waived { because } => {
+            Some(format!("Nobody is asked: the emergency is proved. {}", cut(&plain(because), 400)))
+        }
         view::Approval::Denied { by, reason } => Some(format!("{} denied: {}", plain(by), plain(reason))),
     }
 }
@@ -550,6 +571,7 @@ pub fn ending(state: &State) -> Vec<String> {
     if !finished.outcome.is_success() {
         text.extend(deciding(state).and_then(|step| step.definition.why.as_deref()).map(plain));
     }
+    text.extend(fitting(state));
     if let Some(loss) = loss(state) {
         text.push(loss);
     }
