@@ -7,6 +7,7 @@ pub mod clock;
 pub mod ids;
 pub mod sample;
 pub mod telemetry;
+pub mod version;
 
 pub mod config;
 pub mod runbook;
@@ -21,8 +22,10 @@ pub mod access;
 pub mod engine;
 pub mod escalation;
 pub mod progress;
+pub mod refusals;
 
 pub mod chat;
+pub mod console;
 pub mod rehearsal;
 pub mod web;
 

@@ -3,13 +3,7 @@
 
 use serenity::all::{ActionRowComponent, ComponentInteraction, CreateInteractionResponse, ModalInteraction};
 
-use super::{
-    Desk,
-    handler::caller,
-    render,
-    replies::{answer_error, refusal},
-    slip::Slip,
-};
+use super::{Desk, handler::caller, render, slip::Slip};
 use crate::{
     access::{self, Caller},
     engine::{AnswerError, Engine, Request, Submitted},
@@ -18,6 +12,7 @@ use crate::{
         button::{ButtonId, ModalId},
         words,
     },
+    refusals::{answer_error, refusal, request_error},
 };
 
 pub(super) async fn clicked(desk: &Desk, click: ComponentInteraction) {
@@ -152,7 +147,7 @@ pub(super) async fn submitted(desk: &Desk, modal: ModalInteraction) {
 }
 
 /// Acts on an interaction at most once, however often it is delivered. An empty text means that it was here before.
-async fn once(engine: &Engine, interaction: &str, work: impl Future<Output = String>) -> String {
+pub(super) async fn once(engine: &Engine, interaction: &str, work: impl Future<Output = String>) -> String {
     match engine.store().receive(interaction, engine.clock().now()).await {
         Ok(true) => work.await,
         Ok(false) => String::new(),
@@ -188,7 +183,7 @@ async fn offer(engine: &Engine, who: &Caller, command: &str, interaction: &str) 
     match engine.submit(request).await {
         Ok(Submitted::Started(run)) => words::started(command, &run.short()),
         Ok(Submitted::AlreadyStarted(_)) => String::new(),
-        Err(error) => super::replies::request_error(engine, command, &error),
+        Err(error) => request_error(engine, command, &error),
     }
 }
 

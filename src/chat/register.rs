@@ -1,12 +1,17 @@
 //! Slash commands, as Discord is told of them. Compared first, written whole only when something differs: `ready` comes
 //! again after every new session, and Discord allows 200 creates a day.
 
-use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use serde_json::Value;
 use serenity::all::{Command as Registered, CommandOptionType, CreateCommand, CreateCommandOption};
 
-use super::{Desk, call::until_done, contacts, rest::Call};
+use super::{
+    Desk,
+    call::until_done,
+    own::{self, Own},
+    rest::Call,
+};
 use crate::{
     config::load::Configuration,
     runbook::definition::{OptionSpec, ValueType},
@@ -57,7 +62,17 @@ async fn commands(desk: &Desk, application: u64, configuration: &Configuration) 
 struct Slash<'a> {
     name: &'a str,
     description: &'a str,
-    options: Cow<'a, BTreeMap<String, OptionSpec>>,
+    options: Vec<SlashOption<'a>>,
+}
+
+struct SlashOption<'a> {
+    name: &'a str,
+    help: &'a str,
+    kind: CommandOptionType,
+    required: bool,
+    choices: &'a [String],
+    /// Discord asks for what may be typed while somebody types.
+    completes: bool,
 }
 
 /// Those of the files, and drbot's own.
@@ -65,29 +80,46 @@ fn slash_commands(configuration: &Configuration) -> Vec<Slash<'_>> {
     let of_files = configuration.commands.values().map(|command| Slash {
         name: &command.name,
         description: &command.summary,
-        options: Cow::Borrowed(&command.options),
+        options: command.options.iter().map(|(name, option)| of_file(name, option)).collect(),
     });
-    of_files
-        .chain([Slash {
-            name: contacts::NAME,
-            description: contacts::DESCRIPTION,
-            options: Cow::Owned(contacts::options()),
-        }])
-        .collect()
+    of_files.chain(own::all().iter().map(of_own)).collect()
+}
+
+fn of_file<'a>(name: &'a str, option: &'a OptionSpec) -> SlashOption<'a> {
+    SlashOption {
+        name,
+        help: &option.help,
+        kind: kind(option.kind),
+        required: option.required,
+        choices: &option.choices,
+        completes: option.choices_from.is_some(),
+    }
+}
+
+fn of_own<'a>(own: &'static Own) -> Slash<'a> {
+    let options = own.options.iter().map(|option| SlashOption {
+        name: option.name,
+        help: option.help,
+        kind: kind(option.kind),
+        required: false,
+        choices: &[],
+        completes: option.choices.is_some(),
+    });
+    Slash { name: own.name, description: own.description, options: options.collect() }
 }
 
 fn describe_command(command: &Slash<'_>) -> CreateCommand {
     let mut options: Vec<_> = command.options.iter().collect();
     // Discord wants required options first.
-    options.sort_by_key(|(_, option)| !option.required);
-    let options = options.into_iter().map(|(name, option)| describe_option(name, option)).collect();
+    options.sort_by_key(|option| !option.required);
+    let options = options.into_iter().map(describe_option).collect();
     CreateCommand::new(command.name).description(command.description).set_options(options)
 }
 
-fn describe_option(name: &str, option: &OptionSpec) -> CreateCommandOption {
-    let described = CreateCommandOption::new(kind(option.kind), name, &option.help)
+fn describe_option(option: &SlashOption<'_>) -> CreateCommandOption {
+    let described = CreateCommandOption::new(option.kind, option.name, option.help)
         .required(option.required)
-        .set_autocomplete(option.choices_from.is_some());
+        .set_autocomplete(option.completes);
     option.choices.iter().fold(described, |described, choice| described.add_string_choice(choice, choice))
 }
 
@@ -108,11 +140,11 @@ fn is_same(there: &[Registered], wanted: &[Slash<'_>]) -> bool {
                     && registered.description == command.description
                     && registered.options.len() == command.options.len()
                     && registered.options.iter().all(|option| {
-                        command.options.get(&option.name).is_some_and(|wanted| {
+                        command.options.iter().find(|wanted| wanted.name == option.name).is_some_and(|wanted| {
                             option.description == wanted.help
-                                && option.kind == kind(wanted.kind)
+                                && option.kind == wanted.kind
                                 && option.required == wanted.required
-                                && option.autocomplete == wanted.choices_from.is_some()
+                                && option.autocomplete == wanted.completes
                                 && option.choices.iter().map(|choice| &choice.name).eq(wanted.choices.iter())
                         })
                     })

@@ -4,16 +4,17 @@ use std::collections::BTreeMap;
 
 use serenity::all::{CommandInteraction, ResolvedOption, ResolvedValue};
 
-use super::{Desk, contacts, handler::caller, slip::Slip};
+use super::{Desk, handler::caller, own, slip::Slip};
 use crate::{
-    access::{Caller, Refusal},
-    engine::{AnswerError, Engine, Request, RequestError, Submitted},
+    access::Caller,
+    engine::{Request, Submitted},
     progress::words,
+    refusals::request_error,
 };
 
 pub(super) async fn command(desk: &Desk, command: CommandInteraction) {
-    if command.data.name == contacts::NAME {
-        return contacts::show(desk, command).await;
+    if let Some(own) = own::named(&command.data.name) {
+        return (own.give)(desk, command).await;
     }
     let engine = &desk.engine;
     let request = Request {
@@ -24,9 +25,7 @@ pub(super) async fn command(desk: &Desk, command: CommandInteraction) {
     };
     let by = request.caller.person.name.clone();
     let slip = slip(&command, &request.caller);
-    // Late or lost, what was asked for is done all the same, and at once: /halt waits for nobody.
-    let ((), submitted) = tokio::join!(slip.acknowledge(desk), engine.submit(request));
-    let (text, is_refusal) = match submitted {
+    let (text, is_refusal) = match slip.acknowledge_beside(desk, engine.submit(request)).await {
         Ok(Submitted::Started(run)) => (words::started(&command.data.name, &run.short()), false),
         // Delivered twice: the first one is answered.
         Ok(Submitted::AlreadyStarted(_)) => return,
@@ -66,54 +65,4 @@ pub(super) fn options(given: &[ResolvedOption<'_>]) -> BTreeMap<String, String> 
             Some((option.name.to_owned(), value))
         })
         .collect()
-}
-
-/// Why a command was not run, and what to do.
-pub(super) fn request_error(engine: &Engine, command: &str, error: &RequestError) -> String {
-    let now = engine.clock().now();
-    match error {
-        RequestError::UnknownCommand { name, known } => words::unknown_command(name, known),
-        RequestError::Refused(refusal) => self::refusal(command, refusal),
-        RequestError::Throttled { wait } => words::throttled(*wait),
-        RequestError::Locked { holder, command: other, requester, since, .. } => {
-            words::locked(other, &holder.short(), requester, *since, now)
-        }
-        RequestError::BadOption { option, problem } => words::bad_option(option, problem),
-        RequestError::UnknownChoice { option, value, known } => words::unknown_choice(option, value, known),
-        RequestError::Stopping => words::stopping(),
-        RequestError::Broken(problem) => words::broken(problem),
-        RequestError::Store(error) => {
-            tracing::error!(error = format!("{error:#}"), "the store failed");
-            words::store_failed()
-        }
-    }
-}
-
-pub(super) fn refusal(command: &str, refusal: &Refusal) -> String {
-    match refusal {
-        Refusal::Role { roles } => words::missing_role(command, roles),
-        Refusal::Channel { allowed } => words::wrong_channel(allowed),
-        Refusal::Bot => words::no_bots(),
-        Refusal::OwnApproval => words::own_approval(),
-        Refusal::AlreadyApproved => words::already_approved(),
-        Refusal::NotOpen { state } => words::approval_not_open(state),
-        Refusal::NotApproved => words::approval_not_open("not given"),
-    }
-}
-
-/// Why a click does not count, and what to do.
-pub(super) fn answer_error(error: &AnswerError) -> String {
-    match error {
-        AnswerError::Ended => words::run_ended(),
-        AnswerError::Stale => words::stale_button(),
-        AnswerError::Expired => words::approval_expired(),
-        AnswerError::Refused(refusal) => self::refusal("", refusal),
-        AnswerError::WrongConfirmation { expected } => words::wrong_confirmation(expected),
-        AnswerError::ReasonNeeded => words::reason_needed(),
-        AnswerError::TooLate(why) => words::too_late(why),
-        AnswerError::Store(error) => {
-            tracing::error!(error = format!("{error:#}"), "the store failed");
-            words::store_failed()
-        }
-    }
 }

@@ -62,6 +62,17 @@ impl Slip {
         }
     }
 
+    /// Acknowledges, and works beside. The work waits for no answer: late or lost, what was asked for is done all the same,
+    /// and /halt waits for nobody. But the request is on its way before the work has the thread: it is written by a task
+    /// of the connection's, which is waiting for this very thread.
+    pub(super) async fn acknowledge_beside<T>(&self, desk: &Desk, work: impl Future<Output = T>) -> T {
+        let work = async {
+            tokio::task::yield_now().await;
+            work.await
+        };
+        tokio::join!(self.acknowledge(desk), work).1
+    }
+
     /// The first answer, in full: a form, choices.
     pub(super) async fn respond(&self, desk: &Desk, body: Value) -> bool {
         match self.call_back(desk, body).await {

@@ -1,4 +1,4 @@
-//! The bot as a whole: store, engine and chat, started and stopped together.
+//! The bot as a whole: store, engine, chat and console, started and stopped together.
 
 use std::{
     path::{Path, PathBuf},
@@ -17,6 +17,7 @@ use crate::{
         load::{COMMANDS_FOLDER, Configuration, SETTINGS_FILE},
         secrets::Secrets,
     },
+    console::{Attendance, Console},
     engine::{self, Engine},
     escalation::{self, Escalation},
     store::Store,
@@ -31,6 +32,7 @@ pub(super) struct Bot {
     pub(super) engine: Engine,
     pub(super) chat: Chat,
     _web: Option<Web>,
+    console: Console,
     escalation: Escalation,
     watching: tokio::task::JoinHandle<()>,
 }
@@ -55,8 +57,9 @@ impl Bot {
         let engine = Engine::start(configuration, store, actions, secrets, clock).await?;
         let chat = Chat::start(discord, engine.clone())?;
         let escalation = Escalation::start(engine.clone());
+        let console = Console::start(&common.data, engine.clone(), Attendance::Bot);
         let watching = tokio::spawn(watch(common.config.clone(), engine.clone()));
-        Ok(Self { engine, chat, _web: web, escalation, watching })
+        Ok(Self { engine, chat, _web: web, console, escalation, watching })
     }
 
     /// Steps under way end or are parked; what is left to be said is said, for a moment.
@@ -64,6 +67,7 @@ impl Bot {
         tracing::info!("stopping; runs that are under way go on at the next start");
         self.watching.abort();
         drop(self.escalation);
+        drop(self.console);
         self.engine.stop().await;
         let ended = self.chat.stop().await;
         self.engine.store().close().await;

@@ -1,36 +1,61 @@
 //! `drbot check`: every mistake at once.
 
-use std::process::ExitCode;
+use std::{path::Path, process::ExitCode};
 
 use anyhow::Result;
 
 use super::Common;
-use crate::config::load::Configuration;
+use crate::{config::load::Configuration, runbook::problem::Problem};
 
-pub(super) fn run(common: &Common) -> Result<ExitCode> {
-    match Configuration::load(&common.config) {
+/// `dotenv` is the file that variables were read from, when there is one.
+pub(super) fn run(common: &Common, dotenv: Option<&Path>) -> Result<ExitCode> {
+    let (configuration, warnings) = Configuration::inspect(&common.config);
+    if let Err(problems) = &configuration {
+        for problem in problems {
+            println!("{problem}");
+        }
+    }
+    for warning in &warnings {
+        println!("warning: {warning}");
+    }
+    if warnings.iter().any(is_about_a_secret) {
+        println!("{}", looked_for(dotenv));
+    }
+    let with = match warnings.len() {
+        0 => String::new(),
+        count => format!(", with {}", counted(count, "warning")),
+    };
+    match configuration {
         Ok(configuration) => {
-            for warning in &configuration.warnings {
-                println!("warning: {warning}");
-            }
             println!(
-                "{}, {}, {}: good{}",
+                "{}, {}, {}: good{with}",
                 counted(configuration.commands.len(), "command"),
                 counted(configuration.settings.target.len(), "target"),
                 counted(configuration.settings.scenario.len(), "scenario"),
-                match configuration.warnings.len() {
-                    0 => String::new(),
-                    count => format!(", with {}", counted(count, "warning")),
-                }
             );
             Ok(ExitCode::SUCCESS)
         }
         Err(problems) => {
-            for problem in &problems {
-                println!("{problem}");
-            }
-            println!("{}", counted(problems.len(), "mistake"));
+            println!("{}{with}", counted(problems.len(), "mistake"));
             Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+fn is_about_a_secret(warning: &Problem) -> bool {
+    warning.message.starts_with("the secret ")
+}
+
+/// Where secrets are looked for, so that nobody edits another file than the one that is read.
+fn looked_for(dotenv: Option<&Path>) -> String {
+    match dotenv {
+        Some(file) => format!("secrets are looked for in the environment, then in {}", file.display()),
+        None => {
+            let here = std::env::current_dir().unwrap_or_default();
+            format!(
+                "secrets are looked for in the environment, then in {} (there is none yet)",
+                here.join(".env").display()
+            )
         }
     }
 }

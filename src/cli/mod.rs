@@ -2,7 +2,9 @@
 
 mod bot;
 mod check;
+mod console;
 mod contacts;
+mod docs;
 mod plan;
 mod play;
 mod rehearse;
@@ -50,8 +52,22 @@ enum Command {
     Serve(serve::Arguments),
     /// Start a local Discord on this machine, and the bot in it: no account needed.
     Rehearse(rehearse::Arguments),
+    /// Run a command without Discord, and follow it: shows the plan first.
+    Exec(console::Exec),
+    /// Approve a run without Discord.
+    Approve(console::Approve),
+    /// Deny a run's approval without Discord.
+    Deny(console::Deny),
+    /// Answer what a run asks, without Discord.
+    Answer(console::Answer),
+    /// Stop a run without Discord; what can be taken back is.
+    Abort(console::Abort),
+    /// What is under way, or one run as its card.
+    Status(console::Status),
     /// Check drbot.toml and commands/: every mistake at once, with file, line and column.
     Check,
+    /// Write the runbook for people, in Markdown, from drbot.toml and commands/.
+    Docs(docs::Arguments),
     /// Show what a command would do, with its options filled in.
     Plan(plan::Arguments),
     /// List runs, or show one as a timeline.
@@ -60,6 +76,20 @@ enum Command {
     Contacts(contacts::Arguments),
     /// Print the JSON schema of the files that are edited, for editors.
     Schema(schema::Arguments),
+}
+
+impl Command {
+    /// Whether it only speaks to the drbot that serves on this machine.
+    fn only_speaks(&self) -> bool {
+        matches!(
+            self,
+            Self::Exec(_) | Self::Approve(_) | Self::Deny(_) | Self::Answer(_) | Self::Abort(_) | Self::Status(_)
+        )
+    }
+}
+
+fn is_closed(error: &dotenvy::Error) -> bool {
+    matches!(error, dotenvy::Error::Io(error) if error.kind() == std::io::ErrorKind::PermissionDenied)
 }
 
 /// Runs the program and says how it ended: 0 good, 1 not, 2 wrong usage.
@@ -73,13 +103,15 @@ pub fn main() -> ExitCode {
         eprintln!("drbot: {error:#}");
         return ExitCode::from(2);
     }
-    match dotenv {
+    let dotenv = match dotenv {
+        // Whoever only speaks to the drbot that serves need not know its secrets.
+        Err(error) if is_closed(&error) && arguments.command.only_speaks() => None,
         Err(error) if !error.not_found() => {
             eprintln!("drbot: .env cannot be read: {error}");
             return ExitCode::from(2);
         }
-        _ => {}
-    }
+        dotenv => dotenv.ok(),
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -93,7 +125,14 @@ pub fn main() -> ExitCode {
         match arguments.command {
             Command::Serve(arguments) => serve::run(&common, arguments, secrets.clone(), clock).await,
             Command::Rehearse(arguments) => rehearse::run(&common, arguments, secrets.clone(), clock).await,
-            Command::Check => check::run(&common),
+            Command::Exec(exec) => exec.run(&common, clock).await,
+            Command::Approve(approve) => approve.run(&common, clock).await,
+            Command::Deny(deny) => deny.run(&common).await,
+            Command::Answer(answer) => answer.run(&common, clock).await,
+            Command::Abort(abort) => abort.run(&common).await,
+            Command::Status(status) => status.run(&common, clock).await,
+            Command::Check => check::run(&common, dotenv.as_deref()),
+            Command::Docs(arguments) => docs::run(&common, &arguments),
             Command::Plan(arguments) => plan::run(&common, arguments, secrets.clone(), clock).await,
             Command::Runs(arguments) => runs::run(&common, arguments, clock).await,
             Command::Contacts(arguments) => contacts::run(&common, arguments).await,

@@ -21,23 +21,68 @@ use crate::{
 
 /// How long a play may take altogether.
 const LIMIT: Duration = Duration::from_secs(20 * 60);
-const COMMAND: &str = "restore-db";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Play {
     /// Rows of the trading database are damaged; /restore-db brings them back.
     DatabaseCorruption,
+    /// Every container is killed; /recover brings them up again.
+    CompleteFailure,
+    /// A version of the trading bot is deployed that leaks and loses trades; /rollback goes back to the last good one.
+    ApplicationBug,
+    /// The trading bot is cut off from its provider's network; /failover goes to another.
+    NetworkPartition,
+    /// The trading bot's provider is gone; /failover goes to another.
+    ApiOutage,
+}
+
+impl Play {
+    /// What happened, in a heading.
+    fn disaster(self) -> &'static str {
+        match self {
+            Self::DatabaseCorruption => "The database is damaged",
+            Self::CompleteFailure => "Everything is down",
+            Self::ApplicationBug => "A version with a bug is deployed",
+            Self::NetworkPartition => "The way to the provider is cut",
+            Self::ApiOutage => "The provider is gone",
+        }
+    }
+
+    /// How `range/break` calls it.
+    fn verb(self) -> &'static str {
+        match self {
+            Self::DatabaseCorruption => "rows-damaged",
+            Self::CompleteFailure => "complete-failure",
+            Self::ApplicationBug => "bad-version",
+            Self::NetworkPartition => "network-partition",
+            Self::ApiOutage => "api-outage",
+        }
+    }
+
+    /// The command that recovers from it.
+    fn command(self) -> &'static str {
+        match self {
+            Self::DatabaseCorruption => "restore-db",
+            Self::CompleteFailure => "recover",
+            Self::ApplicationBug => "rollback",
+            Self::NetworkPartition | Self::ApiOutage => "failover",
+        }
+    }
 }
 
 /// Plays it to its end; whether the recovery succeeded.
 pub(super) async fn perform(play: Play, bot: &Bot, common: &Common, url: &str, clock: &Clock) -> Result<bool> {
-    let Play::DatabaseCorruption = play;
+    let command = play.command();
     let stage = Stage { http: reqwest::Client::new(), url: url.to_owned(), clock: clock.clone() };
-    stage.wait_for_commands().await?;
-    heading("The database is damaged");
-    break_range(common, "rows-damaged").await?;
-    heading("Dana (on call) types /restore-db");
-    let run = stage.command(bot).await?;
+    stage.wait_for(command).await?;
+    if play == Play::ApplicationBug {
+        heading("What runs is healthy for a while, so that there is a version to go back to");
+        stage.sees_a_good_version(bot).await?;
+    }
+    heading(play.disaster());
+    break_range(common, play.verb()).await?;
+    heading(&format!("Dana (on call) types /{command}"));
+    let run = stage.command(bot, command).await?;
     let state = clock.timeout(LIMIT, stage.to_the_end(bot, run)).await.context("the play took over 20 minutes")??;
     report(&state);
     Ok(state.finished.as_ref().is_some_and(|finished| finished.outcome.is_success()) && state.recovered_at.is_some())
@@ -80,27 +125,47 @@ impl Stage {
         Ok(response.error_for_status()?.json().await?)
     }
 
-    async fn wait_for_commands(&self) -> Result<()> {
+    async fn wait_for(&self, name: &str) -> Result<()> {
         for _ in 0..200 {
             let state = self.get("state").await?;
             let commands = state["commands"].as_array().cloned().unwrap_or_default();
-            if commands.iter().any(|command| command["name"] == COMMAND) {
+            if commands.iter().any(|command| command["name"] == name) {
                 return Ok(());
             }
             self.clock.sleep(Duration::from_millis(50)).await;
         }
-        bail!("the bot did not register /{COMMAND} within 10 s");
+        bail!("the bot did not register /{name} within 10 s");
     }
 
-    async fn command(&self, bot: &Bot) -> Result<RunId> {
+    /// As long as the settings say that a version must be healthy before it is good.
+    async fn sees_a_good_version(&self, bot: &Bot) -> Result<()> {
+        let settings = bot.engine.configuration().settings.clone();
+        let longest = settings.target.values().filter_map(|target| target.versions.as_ref()?.healthy_for.0.into());
+        let limit = longest.max().unwrap_or_default() + Duration::from_secs(90);
+        let seen = async {
+            loop {
+                for target in settings.target.keys() {
+                    let known = bot.engine.store().versions(target).await?;
+                    if let Some(good) = known.iter().find(|version| version.is_good()) {
+                        println!("{} is recorded good.", good.name);
+                        return anyhow::Ok(());
+                    }
+                }
+                self.clock.sleep(Duration::from_millis(250)).await;
+            }
+        };
+        self.clock.timeout(limit, seen).await.context("no version was recorded good")?
+    }
+
+    async fn command(&self, bot: &Bot, name: &str) -> Result<RunId> {
         let mut changes = bot.engine.changes();
-        let body = json!({ "person": "Dana", "channel": "incidents", "command": COMMAND, "options": {} });
+        let body = json!({ "person": "Dana", "channel": "incidents", "command": name, "options": {} });
         let answer = self.post("command", body).await?;
         let started = async {
             loop {
                 let run = changes.recv().await?;
                 if let Some(snapshot) = bot.engine.snapshot(run).await?
-                    && snapshot.state.created.command.name == COMMAND
+                    && snapshot.state.created.command.name == name
                 {
                     return anyhow::Ok(run);
                 }
@@ -127,7 +192,7 @@ impl Stage {
                 && self.approve(asked.confirm.as_deref().unwrap_or_default()).await?
             {
                 approved = true;
-                screen.say("Omar (DBA) reads the plan, presses Approve, and types the database's name");
+                screen.say("Omar (DBA) reads the plan, presses Approve, and types the name that it asks for");
             }
             self.clock.sleep(Duration::from_millis(250)).await;
         }

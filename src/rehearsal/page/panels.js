@@ -24,7 +24,10 @@ export function startPanels() {
     return node;
   });
   bar.append(state, ...buttons, helpButton(), themeSwitch());
-  byId("panel").addEventListener("keydown", (event) => event.key === "Escape" && openPanel(null));
+  // A button that is pressed here may be disabled, and lose the focus to nobody.
+  document.addEventListener("keydown", ({ key, target }) => {
+    if (key === "Escape" && open && (target === document.body || byId("panel").contains(target))) openPanel(null);
+  });
   byId("shade").addEventListener("click", () => openPanel(null));
   on(["overview", "link"], label);
 }

@@ -6,6 +6,7 @@ import { follow } from "./live.js";
 import { avatar } from "./message.js";
 import { me, on, store, tell } from "./store.js";
 import { remember } from "./theme.js";
+import { drawer } from "./sidebar.js";
 
 const KEY = "rehearsal-person";
 
@@ -44,6 +45,7 @@ export function startPeople() {
   }
   function become(name) {
     toggle(false);
+    drawer(false);
     if (name === store.person) return;
     store.person = name;
     remember.set(KEY, name);

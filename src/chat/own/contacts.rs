@@ -2,35 +2,36 @@
 //!
 //! What must stay true: what a whole channel reads has no number and no address in it but masked ones.
 
-use std::collections::BTreeMap;
-
+use futures::FutureExt;
 use serde_json::json;
 use serenity::all::CommandInteraction;
 
-use super::{Desk, handler::caller, replies};
+use super::{Own, OwnOption};
 use crate::{
     access::Numbers,
+    chat::{Desk, handler::caller, replies},
     progress::words,
-    runbook::definition::{OptionSpec, ValueType},
+    refusals,
+    runbook::definition::ValueType,
 };
 
-pub(super) const NAME: &str = "contacts";
-pub(super) const DESCRIPTION: &str = "Who is called in a disaster, and how";
 const SHARE: &str = "share";
 
-pub(super) fn options() -> BTreeMap<String, OptionSpec> {
-    let share = OptionSpec {
-        kind: ValueType::Boolean,
-        help: "Show it to the whole channel, with numbers masked".to_owned(),
-        required: false,
-        choices: Vec::new(),
-        choices_from: None,
-        default: None,
-    };
-    BTreeMap::from([(SHARE.to_owned(), share)])
-}
+const NAME: &str = "contacts";
 
-pub(super) async fn show(desk: &Desk, command: CommandInteraction) {
+pub(super) const OWN: Own = Own {
+    name: NAME,
+    description: "Who is called in a disaster, and how",
+    options: &[OwnOption {
+        name: SHARE,
+        help: "Show it to the whole channel, with numbers masked",
+        kind: ValueType::Boolean,
+        choices: None,
+    }],
+    give: |desk, command| show(desk, command).boxed(),
+};
+
+async fn show(desk: &Desk, command: CommandInteraction) {
     let share = replies::options(&command.data.options()).get(SHARE).is_some_and(|share| share == "true");
     let who = caller(&command.user, command.member.as_deref(), command.channel_id);
     let slip = replies::slip(&command, &who);
@@ -40,6 +41,6 @@ pub(super) async fn show(desk: &Desk, command: CommandInteraction) {
             let table = words::contacts(&seen.contacts, &seen.gaps, whole);
             slip.show(desk, &json!({"title": "Contacts", "description": table}), !share).await;
         }
-        Err(error) => slip.say(desk, &replies::request_error(&desk.engine, NAME, &error)).await,
+        Err(error) => slip.say(desk, &refusals::request_error(&desk.engine, NAME, &error)).await,
     }
 }

@@ -1,0 +1,156 @@
+//! `drbot approve`, `deny`, `answer`, `abort`: what the buttons of a card do, without Discord.
+
+use std::{
+    io::{BufRead, IsTerminal},
+    process::ExitCode,
+};
+
+use anyhow::{Context, Result, bail};
+
+use super::{
+    line::{Line, Said},
+    refused,
+    screen::{card, print},
+    shown,
+};
+use crate::{
+    cli::Common,
+    clock::Clock,
+    console::{Ask, For, Reply},
+    progress::{outside::harmless, words},
+    run::state::{ApprovalState, State},
+};
+
+/// What is typed where the command asks for no word of its own.
+const YES: &str = "yes";
+
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Approve {
+    /// The run, by its id or the end of it; the only one that waits when left out.
+    run: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Deny {
+    /// The run, by its id or the end of it.
+    run: String,
+    /// Why; it goes into the record.
+    #[arg(required = true)]
+    reason: Vec<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Answer {
+    /// The run, by its id or the end of it.
+    run: String,
+    /// The number of the choice; the question and its choices are shown when left out.
+    choice: Option<usize>,
+    /// Why, where a choice needs it.
+    #[arg(long)]
+    reason: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Abort {
+    /// The run, by its id or the end of it; the only one that you may stop when left out.
+    run: Option<String>,
+    /// Why; it goes into the record.
+    #[arg(long)]
+    reason: Option<String>,
+}
+
+impl Approve {
+    /// Shows what would be approved, has the word typed, and says yes.
+    pub(in crate::cli) async fn run(self, common: &Common, clock: Clock) -> Result<ExitCode> {
+        let line = Line::new(common);
+        let state = match open(&line, self.run, For::Approving).await? {
+            Ok(state) => state,
+            Err(why) => return Ok(refused(&why)),
+        };
+        if matches!(state.approval, ApprovalState::Lapsed { .. }) {
+            let code = said(line.hear(&Ask::AskAgain { run: state.id }).await?)?;
+            print(&format!("Then: drbot approve {}\n", state.id.short()));
+            return Ok(code);
+        }
+        let asked = state.approval.asked().context("there is nothing to approve in this run")?;
+        print(&format!("{}\n\n", card(&state, &clock, None, 100, std::io::stdout().is_terminal())));
+        for step in &asked.plan {
+            print(&format!("  {}\n", harmless(step)));
+        }
+        if let Some(cost) = &asked.cost {
+            print(&format!("\n{}\n", harmless(cost)));
+        }
+        let word = asked.confirm.clone();
+        let wanted = word.as_deref().unwrap_or(YES);
+        print(&format!("\nTo approve it, type {}: ", harmless(wanted)));
+        let typed = typed().await?;
+        if word.is_none() && typed.trim() != YES {
+            return Ok(refused(&words::console::wrong_confirmation(YES)));
+        }
+        let typed = word.is_some().then_some(typed);
+        said(line.hear(&Ask::Approve { run: state.id, token: asked.token.clone(), typed }).await?)
+    }
+}
+
+impl Deny {
+    pub(in crate::cli) async fn run(self, common: &Common) -> Result<ExitCode> {
+        let line = Line::new(common);
+        let state = match open(&line, Some(self.run), For::Denying).await? {
+            Ok(state) => state,
+            Err(why) => return Ok(refused(&why)),
+        };
+        let asked = state.approval.asked().context("there is nothing to deny in this run")?;
+        let deny = Ask::Deny { run: state.id, token: asked.token.clone(), reason: self.reason.join(" ") };
+        said(line.hear(&deny).await?)
+    }
+}
+
+impl Answer {
+    pub(in crate::cli) async fn run(self, common: &Common, clock: Clock) -> Result<ExitCode> {
+        let line = Line::new(common);
+        let state = match open(&line, Some(self.run), For::Answering).await? {
+            Ok(state) => state,
+            Err(why) => return Ok(refused(&why)),
+        };
+        let question = state.question.as_ref().context("this run asks nothing")?;
+        let Some(choice) = self.choice else {
+            print(&format!("{}\n", card(&state, &clock, None, 100, std::io::stdout().is_terminal())));
+            return Ok(ExitCode::SUCCESS);
+        };
+        let Some(index) = choice.checked_sub(1).filter(|index| *index < question.choices.len()) else {
+            bail!("there is no choice {choice}; there are {}", question.choices.len());
+        };
+        let token = question.token.clone();
+        said(line.hear(&Ask::Answer { run: state.id, token, index, reason: self.reason }).await?)
+    }
+}
+
+impl Abort {
+    pub(in crate::cli) async fn run(self, common: &Common) -> Result<ExitCode> {
+        said(Line::new(common).hear(&Ask::Abort { run: self.run, reason: self.reason }).await?)
+    }
+}
+
+async fn open(line: &Line, run: Option<String>, purpose: For) -> Result<Result<State, String>> {
+    line.open(&Ask::Open { run, purpose }).await
+}
+
+fn said(said: Said) -> Result<ExitCode> {
+    match said {
+        Said::Good(Reply::Said { text } | Reply::Started { text, .. }) => {
+            print(&format!("{}\n", shown(&text)));
+            Ok(ExitCode::SUCCESS)
+        }
+        Said::Good(other) => bail!("drbot answered what was not asked: {other:?}"),
+        Said::Refused(why) => Ok(refused(&why)),
+    }
+}
+
+/// A line from standard input; whoever thinks it over may take their time.
+async fn typed() -> Result<String> {
+    let read = tokio::task::spawn_blocking(|| {
+        let mut line = String::new();
+        std::io::stdin().lock().read_line(&mut line).map(|_| line)
+    });
+    Ok(read.await??.trim_end_matches(['\r', '\n']).to_owned())
+}
