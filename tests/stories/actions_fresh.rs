@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::support::{
     acting::{Acting, backup, made_by},
-    range::Range,
+    range::{Range, image},
 };
 
 fn volume(range: &Range, container: &str) -> String {
@@ -21,7 +21,7 @@ fn control_file(range: &Range, volume: &str) -> String {
         "--rm",
         "-v",
         &mount,
-        "drbot-range-postgres:15",
+        &image("postgres:15"),
         "sha256sum",
         "/old/global/pg_control",
         "/old/PG_VERSION",

@@ -1,6 +1,7 @@
 //! Restoring beside, checking, swapping in, measuring the loss: against real damage, with clients that come back at once.
 
 use std::{
+    os::unix::fs::FileExt,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU32, Ordering},
@@ -17,7 +18,7 @@ use serde_json::json;
 
 use crate::support::{
     acting::{Acting, DATABASE, backup, failure, made_by, refusal},
-    range::Range,
+    range::{Range, image},
     until,
 };
 
@@ -237,13 +238,27 @@ async fn a_restore_that_is_stopped_or_hindered_leaves_nothing() {
     acting.does("restore", acting.drop_scratch()).await.unwrap();
     assert_eq!(range.sql("SELECT count(*) FROM pg_database WHERE datname LIKE 'drbot%'"), "0");
 
+    // Changed in the middle, in place, where it was not read yet: what psql got of it is gone.
+    let changer = async {
+        until("the restore to be under way", async || working(&range).then_some(())).await;
+        change_last_trade(&range.backups.join(backup(&range, "sql")), b"+01");
+    };
+    let (result, ()) = tokio::join!(acting.does("restore", acting.restore(&verified)), changer);
+    let why = refusal(result);
+    assert!(why.contains("not the file that was verified"), "{why}");
+    change_last_trade(&range.backups.join(backup(&range, "sql")), b"+00");
+    assert_eq!(made_by(&range, &acting.run), [""; 0]);
+    until("its sessions to be gone", async || (range.sql(sessions) == "0").then_some(())).await;
+    assert_eq!(range.sql("SELECT count(*) FROM pg_database WHERE datname LIKE 'drbot%'"), "0");
+
     // As a killed drbot leaves it: half a database, and a tool that still runs.
     range.sql(&format!("CREATE DATABASE {}", acting.scratch()));
     let labels = ["drbot.run=000000d1", "drbot.step=restore", "drbot.attempt=1", "drbot.kind=tool"];
     let left = range.container("left-behind");
-    let mut run = vec!["run", "-d", "--name", &left];
+    let mut run = vec!["run", "-d", "--network", "none", "--name", &left];
     labels.iter().for_each(|label| run.extend(["--label", label]));
-    run.extend(["drbot-range-postgres:15", "sleep", "600"]);
+    let image = image("postgres:15");
+    run.extend([image.as_str(), "sleep", "600"]);
     range.docker(&run);
     let probe = acting.probes("restore", acting.restore(&verified), &Default::default()).await;
     assert!(matches!(probe, Probe::DidNotHappen), "{probe:?}");
@@ -261,6 +276,15 @@ async fn a_restore_that_is_stopped_or_hindered_leaves_nothing() {
         refusal(acting.does("drop", Action::Postgres(Postgres::Drop { database: name.to_owned() })).await);
     }
     acting.does("drop", acting.drop_scratch()).await.unwrap();
+}
+
+/// Writes another time zone into the last row of the trades of a plain dump: three bytes.
+fn change_last_trade(dump: &std::path::Path, zone: &[u8; 3]) {
+    let text = std::fs::read_to_string(dump).unwrap();
+    let begin = text.find("COPY public.trades ").unwrap();
+    let end = begin + text[begin..].find("\n\\.\n").unwrap();
+    assert!(end > text.len() / 2 && text[..end].ends_with(['0', '1']), "{}", &text[end - 100..end]);
+    std::fs::OpenOptions::new().write(true).open(dump).unwrap().write_all_at(zone, end as u64 - 3).unwrap();
 }
 
 /// A server that is healthy, but that drbot cannot talk to, must never be taken for one that does not start.

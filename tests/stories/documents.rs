@@ -57,8 +57,9 @@ fn folder_of(snippets: &[Snippet]) -> tempfile::TempDir {
     let files: BTreeMap<&str, &str> =
         snippets.iter().filter_map(|one| Some((one.kind.strip_prefix("file: ")?, one.text.as_str()))).collect();
     if !files.contains_key("drbot.toml") {
-        for shipped in ["drbot.toml", "commands/halt.toml", "commands/status.toml", "commands/restore-db.toml"] {
-            std::fs::copy(root().join(shipped), folder.path().join(shipped)).unwrap();
+        std::fs::copy(root().join("drbot.toml"), folder.path().join("drbot.toml")).unwrap();
+        for shipped in std::fs::read_dir(root().join("commands")).unwrap().map(Result::unwrap) {
+            std::fs::copy(shipped.path(), folder.path().join("commands").join(shipped.file_name())).unwrap();
         }
     }
     for (path, text) in files {

@@ -23,7 +23,7 @@ use tokio::{
 
 use crate::support::{
     acting::{Acting, DATABASE, backup, failure, made_by, refusal},
-    range::Range,
+    range::{Range, image},
     until,
 };
 
@@ -278,7 +278,8 @@ impl SmallServer {
         let mounted = format!("{volume}:/var/lib/postgresql/data");
         let mut run = vec!["run", "-d", "--name", &name, "-p", &published, "-v", &mounted];
         variables.lines().filter(|line| line.contains('=')).for_each(|line| run.extend(["-e", line]));
-        run.push("drbot-range-postgres:15");
+        let image = image("postgres:15");
+        run.push(&image);
         range.docker(&run);
         let server = Self { name, volume, port };
         until("the small server to answer", async || {

@@ -3,13 +3,18 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "clippy knows test functions, not what they call")]
 
+mod abort;
+mod actions_compose;
 mod actions_docker;
 mod actions_fresh;
 mod actions_restore;
 mod actions_verify;
 mod bad_days;
+mod check;
+mod cli;
 mod documents;
 mod engine;
+mod failover;
 mod first_page;
 mod gateway;
 mod halt_status;
@@ -18,8 +23,13 @@ mod kills;
 mod lying_backups;
 mod page;
 mod peers;
+mod reconcile;
+mod recover;
 mod rehearsal;
 mod restore_db;
+mod resume;
+mod rollback;
 mod serve;
+mod shipped;
 mod store;
 mod support;

@@ -202,6 +202,11 @@ async fn the_panels_break_things_and_say_so() {
         assert!(refused["error"].as_str().unwrap().contains("hammer, feather"), "{refused}");
     }
 
+    // The button that was pressed has lost the focus, being disabled for a while; Escape closes the panel all the same.
+    browser.script("document.activeElement.blur()", vec![]).await;
+    browser.types(ESCAPE).await;
+    browser.misses("#panel").await;
+
     // A fault that stays is switched, one that happens is pressed.
     browser.presses("#open-faults", "").await;
     browser.presses("[data-fault=duplicate_interactions]", "").await;
@@ -271,6 +276,8 @@ async fn everything_is_done_by_keyboard_and_on_a_phone() {
     browser.reads("#me-button", "Omar").await;
     stage.post("say", json!({"person": "Gil", "channel": "ops", "content": "<@400000000000000002>, look"})).await;
     browser.reads("[data-go].unread .count", "1").await;
+    browser.misses("#me-button").await;
+    browser.presses("#menu", "").await;
     browser.presses("[data-go].unread", "").await;
     browser.reads("#log .calls-me", "@Omar, look").await;
     browser.misses("#me-button").await;

@@ -110,8 +110,9 @@ async fn an_edited_file_is_registered_and_a_broken_one_changes_nothing() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR"));
     std::fs::create_dir(folder.path().join("commands")).unwrap();
     std::fs::copy(source.join("drbot.toml"), folder.path().join("drbot.toml")).unwrap();
-    for name in ["status.toml", "halt.toml", "restore-db.toml"] {
-        std::fs::copy(source.join("commands").join(name), folder.path().join("commands").join(name)).unwrap();
+    for file in std::fs::read_dir(source.join("commands")).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), folder.path().join("commands").join(file.file_name())).unwrap();
     }
     let stage = Stage::open().await;
     let mut bot = Bot::alone(&stage).with("DRBOT_CONFIG", &folder.path().display().to_string());

@@ -9,8 +9,9 @@ use drbot::{
         outcome::Outcome,
         state::{ApprovalState, Status},
     },
-    runbook::definition::Command,
+    runbook::definition::{Command, Output, ValueType},
 };
+use serde_json::json;
 use tokio::join;
 
 use crate::support::{
@@ -243,4 +244,38 @@ async fn a_role_that_is_taken_away_in_between_is_asked_for_when_the_step_starts(
     let state = bot.ends(run, Outcome::Refused).await;
     assert!(state.finished.unwrap().message.contains("it may not be done"));
     assert_eq!(house.world.seen_times("do swap"), 0);
+}
+
+#[tokio::test]
+async fn nobody_is_asked_where_the_emergency_is_proved() {
+    let proving = |unless: &str| {
+        let mut restore = restore();
+        restore.steps[0].outputs = [("down".to_owned(), Output { kind: ValueType::Any, from: None })].into();
+        let approval = restore.approval.as_mut().unwrap();
+        approval.unless = Some(unless.to_owned());
+        approval.because = Some("it answers {{ steps.verify.down }} to {{ run.requester }}".to_owned());
+        restore
+    };
+    let house = House::new([proving("steps.verify.down == true")]);
+    house.world.tell("do verify", [Deed::Succeed(json!({ "down": true })), Deed::Succeed(json!({ "down": false }))]);
+    let bot = house.start().await;
+    let run = bot.run("restore").await;
+    let state = bot.ends(run, Outcome::Succeeded).await;
+    assert_eq!(state.approval, ApprovalState::Waived { because: "it answers True to Dana".to_owned() });
+    assert!(!bot.kinds(run).await.contains(&"approval-asked".to_owned()));
+
+    // Not proved: as ever.
+    let run = bot.run("restore").await;
+    let token = bot.call_for_approval(run).await;
+    assert_eq!(house.world.times("do swap"), 1);
+    bot.0.approve(run, &omar(), &token, None).await.unwrap();
+    bot.ends(run, Outcome::Succeeded).await;
+    drop(bot);
+
+    // What cannot be told proves nothing.
+    let house = House::new([proving("steps.verify.down.by > 5")]);
+    house.world.tell("do verify", [Deed::Succeed(json!({ "down": "much" }))]);
+    let bot = house.start().await;
+    let run = bot.run("restore").await;
+    bot.call_for_approval(run).await;
 }

@@ -2,7 +2,7 @@
 
 use drbot::{
     access::Refusal,
-    config::settings::{DiscordId, Limits},
+    config::settings::{DiscordId, Limits, Target},
     engine::{RequestError, Submitted},
     run::outcome::Outcome,
     runbook::definition::Risk,
@@ -80,6 +80,43 @@ async fn the_second_is_told_who_holds_the_lock() {
     house.world.let_go("do a");
     bot.ends(run, Outcome::Succeeded).await;
     let run = bot.run("go").await;
+    bot.ends(run, Outcome::Succeeded).await;
+}
+
+#[tokio::test]
+async fn on_one_target_never_two_at_once_and_on_two_none_waits_for_the_other() {
+    let on = |name: &str, target: &str, step: &str| {
+        let mut command = command(name, vec![idempotent(step)]);
+        command.target = Some(target.to_owned());
+        command
+    };
+    let mut looks = on("looks", "north", "look");
+    (looks.risk, looks.steps) = (Risk::Read, vec![read("look")]);
+    let mut house =
+        House::new([on("mend", "north", "a"), on("change", "north", "b"), on("other", "south", "c"), looks]);
+    let target: Target = serde_json::from_value(serde_json::json!({ "api": "http://127.0.0.1:9" })).unwrap();
+    let targets = ["north", "south"].map(|name| (name.to_owned(), target.clone()));
+    house.configuration.settings.target = targets.into_iter().collect();
+    house.world.tell("do a", [Deed::Hold]);
+    house.world.tell("do c", [Deed::Hold]);
+    let bot = house.start().await;
+    let north = bot.run("mend").await;
+    house.world.sees("do a").await;
+    match bot.ask(&dana(), "change", "2").await.unwrap_err() {
+        RequestError::Locked { lock, holder, .. } => assert_eq!((lock.as_str(), holder), ("target:north", north)),
+        other => panic!("{other:?}"),
+    }
+    // The other target's run gets to its end while this one is still at work; so does one that only looks.
+    let south = bot.run("other").await;
+    house.world.sees("do c").await;
+    house.world.let_go("do c");
+    bot.ends(south, Outcome::Succeeded).await;
+    let looking = bot.run("looks").await;
+    bot.ends(looking, Outcome::Succeeded).await;
+    assert!(bot.state(north).await.finished.is_none());
+    house.world.let_go("do a");
+    bot.ends(north, Outcome::Succeeded).await;
+    let run = bot.run("change").await;
     bot.ends(run, Outcome::Succeeded).await;
 }
 

@@ -376,6 +376,29 @@ async fn a_parallel_step_succeeds_by_its_own_expectation() {
 }
 
 #[tokio::test]
+async fn a_parallel_step_that_fails_leaves_what_was_found_and_refuses_where_its_file_says_so() {
+    let branches = vec![
+        read("good").gives("rows", ValueType::Integer),
+        read("bad").change(|step| {
+            step.expect = Some("exit_code == 0".to_owned());
+            step.says = Some("seen ~ ' of 7 differ'".to_owned());
+        }),
+    ];
+    let look = parallel("look", branches).failing(OnFailure::Refuse);
+    let house = House::new([command("go", vec![look, once("b")])]);
+    house.world.tell("do look.good", [Deed::Succeed(json!({ "rows": 3 }))]);
+    house.world.tell("do look.bad", [Deed::Succeed(json!({ "exit_code": 1, "seen": 2 }))]);
+    let bot = house.start().await;
+    let run = bot.run("go").await;
+    let state = bot.ends(run, Outcome::Refused).await;
+    assert_eq!(house.world.times("do b"), 0);
+    let found = &state.step("look").unwrap().outputs;
+    assert_eq!(found["good"]["rows"], json!(3));
+    assert_eq!(found["bad"]["error"], json!("2 of 7 differ"));
+    assert!(state.finished.unwrap().message.contains("2 of 7 differ"));
+}
+
+#[tokio::test]
 async fn a_wait_wants_its_probe_to_hold_several_times_in_a_row() {
     let hand = HandClock::new();
     let wait = read("healthy").within(60).change(|step| {

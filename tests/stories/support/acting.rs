@@ -8,7 +8,7 @@ use drbot::{
     clock::Clock,
     config::{
         secrets::Secrets,
-        settings::{PostgresTarget, Target},
+        settings::{ComposeTarget, PostgresTarget, Target},
     },
     runbook::action::{Action, Postgres},
     sample::Sample,
@@ -48,10 +48,20 @@ impl Acting {
         let target = Target {
             api: format!("http://127.0.0.1:{}", range.api_port),
             containers: BTreeMap::new(),
+            urls: BTreeMap::new(),
+            programs: BTreeMap::new(),
+            compose: Some(project(range)),
+            docker: Default::default(),
+            versions: None,
+            network: None,
             postgres: Some(postgres),
             sample_every: None,
         };
         Self { run: run.to_owned(), target, sample: None, password: PASSWORD.to_owned(), actions: RealActions::new() }
+    }
+
+    pub fn compose(&mut self) -> &mut ComposeTarget {
+        self.target.compose.as_mut().unwrap()
     }
 
     pub fn postgres(&mut self) -> &mut PostgresTarget {
@@ -212,5 +222,19 @@ pub fn failure(result: Result<Done, Failure>) -> String {
     match result {
         Err(Failure::Failed { message, .. }) => message,
         other => panic!("not failed: {other:?}"),
+    }
+}
+
+/// The range as the compose project that it is.
+fn project(range: &Range) -> ComposeTarget {
+    let variables = range.variables().into_iter().filter(|(name, _)| name.starts_with("RANGE_"));
+    let images = std::env::var("RANGE_IMAGES").ok().map(|images| ("RANGE_IMAGES".to_owned(), images));
+    ComposeTarget {
+        file: concat!(env!("CARGO_MANIFEST_DIR"), "/range/compose.yaml").into(),
+        project: range.project.clone(),
+        profiles: Vec::new(),
+        services: ["trading-postgres", "redis", "trading-bot"].map(str::to_owned).to_vec(),
+        environment: variables.chain(images).collect(),
+        secrets: BTreeMap::from([("DB_PASSWORD".to_owned(), "DB_PASSWORD".to_owned())]),
     }
 }

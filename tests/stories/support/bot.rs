@@ -35,6 +35,24 @@ impl Bot {
         Self::with_variables(stage, nowhere.to_vec())
     }
 
+    /// With the shipped configuration, changed: of each file's text, every first is replaced by its second.
+    pub fn with_configuration(self, changes: &[(&str, &str)]) -> Self {
+        let (root, folder) = (Path::new(env!("CARGO_MANIFEST_DIR")), self._folder.path().join("config"));
+        std::fs::create_dir_all(folder.join("commands")).unwrap();
+        let commands = std::fs::read_dir(root.join("commands")).unwrap().map(|entry| entry.unwrap().file_name());
+        let files = commands.map(|name| Path::new("commands").join(name)).chain([PathBuf::from("drbot.toml")]);
+        let mut texts: Vec<_> = files.map(|file| (std::fs::read_to_string(root.join(&file)).unwrap(), file)).collect();
+        for (old, new) in changes {
+            assert!(texts.iter().any(|(text, _)| text.contains(old)), "nothing to change: {old}");
+            texts.iter_mut().for_each(|(text, _)| *text = text.replace(old, new));
+        }
+        for (text, file) in texts {
+            let text = text.replace("\"range/", &format!("\"{}/range/", root.display()));
+            std::fs::write(folder.join(file), text).unwrap();
+        }
+        self.with("DRBOT_CONFIG", &folder.display().to_string())
+    }
+
     /// A bot for a drill: its commands act on nothing but the drill, and bad days are noticed in seconds.
     pub fn for_drill(stage: &Stage, drill: &super::drill::Drill) -> Self {
         let bot = Self::with_variables(stage, Vec::new());
@@ -72,18 +90,20 @@ impl Bot {
 
     pub fn start(&mut self) {
         let log = std::fs::File::options().create(true).append(true).open(self.log_file()).unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_drbot"))
-            .arg("serve")
+        let mut command = self.program();
+        let child = command.arg("serve").stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap();
+        self.process = Some(child);
+    }
+
+    /// The program with the bot's variables, in its folder.
+    pub fn program(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_drbot"));
+        command
             .env_clear()
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .current_dir(self._folder.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log)
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        self.process = Some(child);
+            .kill_on_drop(true);
+        command
     }
 
     pub async fn terminate(&mut self) -> std::process::ExitStatus {

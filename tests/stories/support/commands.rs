@@ -29,6 +29,7 @@ pub fn step(id: &str, effect: Effect) -> Step {
         check: None,
         expect: None,
         says: None,
+        keep: None,
         outputs: Default::default(),
         undo: None,
         undo_when: UndoWhen::Succeeded,
@@ -127,6 +128,8 @@ pub fn approved(mut command: Command, after: Option<&str>, before: &str) -> Comm
         quorum: 1,
         expires: Span::from_secs(300),
         confirm: None,
+        unless: None,
+        because: None,
         cost: None,
     });
     command

@@ -77,6 +77,7 @@ impl House {
             target: BTreeMap::new(),
             limits: Limits { commands_per_minute: 1000, burst: 1000 },
             web: None,
+            people: Vec::new(),
             escalation: Vec::new(),
             contacts: Default::default(),
         };
@@ -85,6 +86,7 @@ impl House {
             directory: folder.path().to_owned(),
             settings,
             commands: commands.into_iter().map(|command| (command.name.clone(), command)).collect(),
+            written: Default::default(),
             warnings: Vec::new(),
             secrets: Default::default(),
         };

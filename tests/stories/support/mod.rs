@@ -8,6 +8,8 @@ pub mod browser;
 pub mod clock;
 pub mod commands;
 pub mod drill;
+pub mod engine;
+pub mod host;
 pub mod house;
 pub mod range;
 pub mod scripted;

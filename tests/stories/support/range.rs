@@ -7,6 +7,9 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
+/// What [`Range::up_with`] takes to start Prometheus and the page on Grafana's port too.
+pub const MONITORING: [(&str, &str); 2] = [("RANGE_MONITORING", "1"), ("RANGE_PROFILE", "monitoring")];
+
 static NUMBER: AtomicU32 = AtomicU32::new(0);
 
 /// Taken down when dropped.
@@ -15,6 +18,10 @@ pub struct Range {
     pub prefix: String,
     pub api_port: u16,
     pub pg_port: u16,
+    pub prometheus_port: u16,
+    pub grafana_port: u16,
+    pub helius_port: u16,
+    pub quicknode_port: u16,
     pub backups: PathBuf,
     pub ledger: PathBuf,
     more: Vec<(String, String)>,
@@ -27,6 +34,11 @@ impl Range {
         Self::up_with(&[])
     }
 
+    /// With Prometheus and the page on Grafana's port, which other stories need not wait for.
+    pub fn up_with_monitoring() -> Self {
+        Self::up_with(&MONITORING)
+    }
+
     pub fn up_with(more: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -36,6 +48,10 @@ impl Range {
             project,
             api_port: free_port(),
             pg_port: free_port(),
+            prometheus_port: free_port(),
+            grafana_port: free_port(),
+            helius_port: free_port(),
+            quicknode_port: free_port(),
             backups: folder.path().join("backups"),
             ledger: folder.path().join("ledger"),
             more: more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
@@ -52,6 +68,14 @@ impl Range {
             ("RANGE_PREFIX", self.prefix.clone()),
             ("RANGE_API_PORT", self.api_port.to_string()),
             ("RANGE_PG_PORT", self.pg_port.to_string()),
+            ("RANGE_MONITORING", "0".to_owned()),
+            ("RANGE_PROMETHEUS_PORT", self.prometheus_port.to_string()),
+            ("RANGE_GRAFANA_PORT", self.grafana_port.to_string()),
+            ("RANGE_HELIUS_PORT", self.helius_port.to_string()),
+            ("RANGE_QUICKNODE_PORT", self.quicknode_port.to_string()),
+            ("RANGE_IMAGES", images()),
+            // Which of compose's profiles drbot brings up; the scripts go by RANGE_MONITORING.
+            ("RANGE_PROFILE", "none".to_owned()),
             ("RANGE_BACKUPS", self.backups.display().to_string()),
             ("RANGE_LEDGER", self.ledger.display().to_string()),
             ("RANGE_TRADES", "20000".to_owned()),
@@ -156,6 +180,15 @@ impl Drop for Range {
 fn trading_bot() -> String {
     let program = std::path::Path::new(env!("CARGO_BIN_EXE_drbot"));
     program.parent().unwrap().join("examples/trading-bot").display().to_string()
+}
+
+fn images() -> String {
+    std::env::var("RANGE_IMAGES").unwrap_or_else(|_| "drbot-range".to_owned())
+}
+
+/// The full name of one of the range's images.
+pub fn image(name: &str) -> String {
+    format!("{}-{name}", images())
 }
 
 /// A port that nobody listens on at this moment.

@@ -147,9 +147,14 @@ impl Actor<'_> {
 
     /// Clicks Approve and types the database's name.
     pub async fn approves(&self, command: &str) -> String {
+        self.approves_by(command, "trading_bot_prod").await
+    }
+
+    /// Clicks Approve and types what is to be typed.
+    pub async fn approves_by(&self, command: &str, confirm: &str) -> String {
         let answer = self.clicks(command, "Approve").await;
         assert!(!answer["modal"].is_null(), "no form opened: {answer}");
-        self.fills(&answer["modal"], "trading_bot_prod").await
+        self.fills(&answer["modal"], confirm).await
     }
 
     async fn ephemeral(&self) -> Vec<Value> {
