@@ -4,11 +4,13 @@ SHELL := /bin/bash
 PLAY ?= database-corruption
 # The range's demo secrets; a .env of yours wins.
 DEMO := set -a; source range/demo.env; set +a;
+# A play does not wait ten minutes until a version counts as good.
+PLAYING := DRBOT_HEALTHY_FOR=$${DRBOT_HEALTHY_FOR:-5s} DRBOT_SAMPLE_EVERY=$${DRBOT_SAMPLE_EVERY:-5s}
 
 .PHONY: help demo rehearse demo-down test check-machine peers format lint unit
 
 help:
-	@echo 'make demo        break a practice system and recover it, in a local Discord (PLAY=$(PLAY))'
+	@echo 'make demo        break a practice system and recover it, in a local Discord (PLAY=database-corruption, complete-failure, application-bug, network-partition, api-outage)'
 	@echo 'make rehearse    the practice system and a local Discord in the browser; breaking it is up to you'
 	@echo 'make demo-down   take the practice system away'
 	@echo 'make test        format, lints, unit, story and container tests'
@@ -20,7 +22,7 @@ demo: check-machine
 	cargo build --bin drbot --example trading-bot
 	RANGE_BOT_BINARY=$(TARGET)/debug/examples/trading-bot range/up
 	rm -rf .drbot/rehearsal
-	$(DEMO) $(TARGET)/debug/drbot --log warn rehearse --play $(PLAY)
+	$(DEMO) $(PLAYING) $(TARGET)/debug/drbot --log warn rehearse --play $(PLAY)
 
 # As the demo, but nothing is broken yet.
 rehearse: check-machine
