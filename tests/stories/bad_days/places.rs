@@ -133,6 +133,8 @@ async fn who_has_to_approve_is_called_where_that_can_be_done() {
     let day = Day::begins().await;
     day.stage.person("Dana").types("ask", json!({})).await;
     until("the call", async || (day.count("incidents", "<@&300000000000000002>").await == 1).then_some(())).await;
+    day.stage.person("Omar").clicks("ask", "Approve").await;
+    day.bot.finished("ask").await;
     day.stage.fault(json!({"kind": "deny", "channel": "incidents", "permission": "send"})).await;
     day.stage.person("Dana").types("ask", json!({})).await;
     until("the call in the other channel", async || {

@@ -63,7 +63,7 @@ summary  = "A drill with an approval"
 scenario = "drill"
 risk     = "risky"
 roles    = ["operator"]
-target   = "drill"
+target   = "asking"
 
 [approval]
 before  = "approved"
@@ -143,6 +143,10 @@ rpo      = "5m"
 priority = "medium"
 
 [target.drill]
+api = "{api}"
+
+# Of its own, so that /ask can wait while /drill is under way: on one target, one thing happens at a time.
+[target.asking]
 api = "{api}"
 
 [web]
