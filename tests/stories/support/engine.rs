@@ -12,6 +12,9 @@ use nix::{
 
 use super::until;
 
+/// Where an engine notes the process of its containerd.
+const CONTAINERD: &str = "exec/containerd/containerd.pid";
+
 /// Stopped when dropped.
 pub struct OwnEngine {
     folder: tempfile::TempDir,
@@ -28,9 +31,13 @@ impl OwnEngine {
         let at = |name: &str| folder.path().join(name).display().to_string();
         std::fs::write(at("daemon.json"), "{}").unwrap();
         // In a network of its own: with `--bridge=none` an engine takes the machine's docker0 away.
+        // Processes that were killed may still be listed, until somebody has asked how they ended: by their files the
+        // next engine would take them for alive.
         let script = format!(
-            "#!/bin/sh\nsetsid unshare --net dockerd --config-file {} --host unix://{} --data-root {} --exec-root {} --pidfile {} \
-             --bridge=none --iptables=false --ip-forward=false --storage-driver vfs </dev/null >>{} 2>&1 &\n",
+            "#!/bin/sh\nrm -f {} {}\nsetsid unshare --net dockerd --config-file {} --host unix://{} --data-root {} \
+             --exec-root {} --pidfile {} --bridge=none --iptables=false --ip-forward=false --storage-driver vfs </dev/null >>{} 2>&1 &\n",
+            at("docker.pid"),
+            at(CONTAINERD),
             at("daemon.json"),
             at("docker.sock"),
             at("data"),
@@ -67,13 +74,13 @@ impl OwnEngine {
         docker.status().unwrap().success()
     }
 
-    pub fn pid(&self) -> i32 {
-        std::fs::read_to_string(self.at("docker.pid")).unwrap().trim().parse().unwrap()
-    }
-
-    /// `kill -9`: its socket stays behind.
+    /// `kill -9`, with its containerd: its socket stays behind.
     pub async fn kill(&self) {
-        kill(Pid::from_raw(self.pid()), Signal::SIGKILL).unwrap();
+        for file in ["docker.pid", CONTAINERD] {
+            let pid = std::fs::read_to_string(self.at(file)).unwrap().trim().parse().unwrap();
+            // The containerd may have ended with its engine.
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        }
         until("the engine to be gone", async || (!self.answers()).then_some(())).await;
     }
 }

@@ -20,21 +20,32 @@ use std::{future::Future, time::Duration};
 use drbot::clock::Clock;
 
 /// How long a story waits for a state before it fails.
-pub const LIMIT: Duration = Duration::from_secs(60);
+pub const LIMIT: Duration = Duration::from_secs(120);
 
 /// Waits until `look` returns something, and fails with `what` when it does not within [`LIMIT`].
 pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, look: impl FnMut() -> F) -> T {
     within(LIMIT, what, look).await
 }
 
-pub async fn within<T, F: Future<Output = Option<T>>>(limit: Duration, what: &str, mut look: impl FnMut() -> F) -> T {
+pub async fn within<T, F: Future<Output = Option<T>>>(limit: Duration, what: &str, look: impl FnMut() -> F) -> T {
+    let found = within_or_none(limit, look).await;
+    found.unwrap_or_else(|| panic!("waited {limit:?} in vain for {what}"))
+}
+
+/// As [`within`], for who has more to say of the failure.
+pub async fn within_or_none<T, F: Future<Output = Option<T>>>(
+    limit: Duration,
+    mut look: impl FnMut() -> F,
+) -> Option<T> {
     let clock = Clock::system();
     let begin = clock.monotonic();
     loop {
         if let Some(found) = look().await {
-            return found;
+            return Some(found);
         }
-        assert!(begin.elapsed() < limit, "waited {limit:?} in vain for {what}");
+        if begin.elapsed() >= limit {
+            return None;
+        }
         clock.sleep(Duration::from_millis(50)).await;
     }
 }

@@ -6,7 +6,7 @@ use drbot::{
 };
 use serde_json::{Map, Value, json};
 
-use super::until;
+use super::{LIMIT, until, within_or_none};
 
 /// A rehearsal of the test's own.
 pub struct Stage {
@@ -88,10 +88,18 @@ impl Stage {
 
     /// Waits until the newest card of a command shows `text`.
     pub async fn shows(&self, command: &str, text: &str) -> Value {
-        until(&format!("the card of /{command} to show {text:?}"), async || {
-            self.card(command).await.filter(|card| card["embeds"][0].to_string().contains(text))
-        })
-        .await
+        let last = std::sync::Mutex::new(None);
+        let what = format!("the card of /{command} to show {text:?}");
+        let look = async || {
+            let card = self.card(command).await;
+            card.clone_into(&mut last.lock().unwrap());
+            card.filter(|card| card["embeds"][0].to_string().contains(text))
+        };
+        if let Some(card) = within_or_none(LIMIT, look).await {
+            return card;
+        }
+        let shown = last.into_inner().unwrap().map_or_else(|| "none".to_owned(), |card| card["embeds"][0].to_string());
+        panic!("waited in vain for {what}; it shows {shown}");
     }
 }
 
