@@ -103,12 +103,12 @@ def rehearsal():
 
 
 @contextlib.contextmanager
-def drbot(local, folder, **variables):
-    """drbot as an operator runs it, with the benchmarks' commands. `folder` is its memory."""
+def drbot(local, folder, config=ROOT / "bench/config", **variables):
+    """drbot as an operator runs it, with the benchmarks' commands or others. `folder` is its memory."""
     with open(pathlib.Path(folder) / "drbot.log", "a") as log:
         with process(
             [DRBOT, "serve"], log,
-            DRBOT_CONFIG=str(ROOT / "bench/config"), DRBOT_DATA=str(pathlib.Path(folder) / "data"),
+            DRBOT_CONFIG=str(config), DRBOT_DATA=str(pathlib.Path(folder) / "data"),
             DISCORD_API_URL=local.url, DISCORD_TOKEN=TOKEN, **variables,
         ) as child:
             yield child

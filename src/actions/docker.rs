@@ -4,6 +4,9 @@
 //! container that is missing, and an engine that does not answer, are told apart, and both are said in words that help.
 
 mod daemon;
+mod exec;
+mod network;
+mod pull;
 
 use std::{collections::HashMap, path::PathBuf, time::Duration};
 
@@ -80,9 +83,17 @@ impl Engine {
             Error::DockerResponseServerError { status_code: 404, .. } => {
                 Failure::failed(format!("there is no container {container}"))
             }
+            other => self.explain_of(container, other),
+        }
+    }
+
+    /// An error of the engine's, about something that may be no container.
+    fn explain_of(&self, what: &str, error: &Error) -> Failure {
+        match error {
             Error::DockerResponseServerError { status_code, message } => {
-                Failure::failed(format!("Docker refuses, for {container}: {message} ({status_code})"))
+                Failure::failed(format!("Docker refuses, for {what}: {message} ({status_code})"))
             }
+            Error::DockerStreamError { error } => Failure::failed(format!("Docker refuses, for {what}: {error}")),
             other => self.unreachable(&other.to_string()),
         }
     }
@@ -135,6 +146,14 @@ pub async fn perform(engine: &Engine, action: &Docker, context: &Context) -> Res
             Ok(Done { fields, summary, log: Vec::new() })
         }
         Docker::Images { repository } => images(engine, repository, context).await,
+        Docker::Exec { container, command, user } => {
+            exec::perform(engine, container, command, user.as_deref(), context).await
+        }
+        Docker::Connect { container, network, aliases } => {
+            network::connect(engine, container, network, aliases, context).await
+        }
+        Docker::Disconnect { container, network } => network::disconnect(engine, container, network, context).await,
+        Docker::Pull { image } => pull::perform(engine, image, context).await,
         Docker::Logs { container, tail, matching } => logs(engine, container, *tail, matching, context).await,
         Docker::Start { container } => {
             let client = engine.client(context).await?;
@@ -192,8 +211,19 @@ async fn change<T>(context: &Context, container: &str, work: impl Future<Output 
 
 /// Whether a start, stop, restart or kill that was interrupted has taken effect, by the container's own state.
 pub async fn probe(engine: &Engine, action: &Docker, context: &Context) -> Probe {
-    if let Docker::RestartEngine {} = action {
-        return daemon::restarted(engine, context).await;
+    match action {
+        Docker::RestartEngine {} => return daemon::restarted(engine, context).await,
+        Docker::Exec { container, .. } => {
+            super::leftovers::end(context).await;
+            return Probe::CannotTell(format!("what a program did in {container} is not known"));
+        }
+        Docker::Connect { container, network, .. } => {
+            return network::probe(engine, container, network, true, context).await;
+        }
+        Docker::Disconnect { container, network } => {
+            return network::probe(engine, container, network, false, context).await;
+        }
+        _ => {}
     }
     let Some(container) = acts_on(action) else { return Probe::DidNotHappen };
     let found = match engine.inspect(container, context).await {

@@ -6,7 +6,6 @@
 //! output the beginning and the end are kept. (A process that leaves the group on purpose is out of reach.)
 
 use std::{
-    collections::VecDeque,
     fs, io,
     os::unix::process::ExitStatusExt,
     path::Path,
@@ -31,10 +30,12 @@ use tokio::{
     process::{Child, Command},
 };
 
-use super::{Context, Done, Failure, leftovers};
+use super::{
+    Context, Done, Failure, leftovers,
+    output::{Kept, Output},
+};
 use crate::{
     clock::Clock,
-    config::secrets::Secrets,
     runbook::{action::Exec, span::Span},
 };
 
@@ -44,12 +45,6 @@ const GRACE: Duration = Duration::from_secs(2);
 const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Between two looks whether the group is gone.
 const LOOK: Duration = Duration::from_millis(20);
-/// Of each output, this much of its beginning and as much of its end is kept.
-const HALF: usize = 128 * 1024;
-/// Cut away beside a gap, so that it hides no half of a secret.
-const EDGE: usize = 8 * 1024;
-/// Lines of each output that are shown in the thread.
-const SHOWN_LINES: usize = 40;
 
 /// Runs the program to its end. Any exit code is a result; one that a signal ended counts as 128 and the signal, as in a
 /// shell.
@@ -301,61 +296,12 @@ async fn drain(pipe: Option<impl AsyncRead + Unpin>, kept: &mut Kept) {
     }
 }
 
-/// The beginning and the end of an output.
-#[derive(Default)]
-struct Kept {
-    head: Vec<u8>,
-    tail: VecDeque<u8>,
-    /// Bytes between them that are lost.
-    lost: usize,
-}
-
-impl Kept {
-    fn push(&mut self, bytes: &[u8]) {
-        let (head, rest) = bytes.split_at(bytes.len().min(HALF - self.head.len()));
-        self.head.extend(head);
-        self.tail.extend(rest);
-        let excess = self.tail.len().saturating_sub(HALF);
-        self.tail.drain(..excess);
-        self.lost += excess;
-    }
-
-    fn text(mut self, secrets: &Secrets) -> String {
-        if self.lost == 0 {
-            self.head.extend(self.tail);
-            return secrets.mask(&String::from_utf8_lossy(&self.head));
-        }
-        // Masked first and cut then: what is left of a secret that lies across the gap is in the edge.
-        let head = secrets.mask(&String::from_utf8_lossy(&self.head));
-        let tail = secrets.mask(&String::from_utf8_lossy(self.tail.make_contiguous()));
-        let end = (0..=head.len().saturating_sub(EDGE)).rev().find(|at| head.is_char_boundary(*at)).unwrap_or(0);
-        let begin = (EDGE.min(tail.len())..=tail.len()).find(|at| tail.is_char_boundary(*at)).unwrap_or(tail.len());
-        format!("{}\n… {} bytes are left out here …\n{}", &head[..end], self.lost + 2 * EDGE, &tail[begin..])
-    }
-}
-
-/// What the program wrote, masked.
-struct Output {
-    out: String,
-    err: String,
-}
-
-impl Output {
-    /// The last lines of both.
-    fn lines(&self) -> Vec<String> {
-        let last = |text: &str| {
-            let lines: Vec<&str> = text.lines().collect();
-            lines[lines.len().saturating_sub(SHOWN_LINES)..].iter().map(ToString::to_string).collect::<Vec<_>>()
-        };
-        [last(&self.out), last(&self.err)].concat()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Instant;
 
     use super::*;
+    use crate::actions::output::{HALF, SHOWN_LINES};
     use crate::actions::testing::{TOKEN, context, context_with_timeout, until};
 
     fn shell(script: &str) -> Exec {

@@ -13,6 +13,7 @@ pub mod http;
 mod leftovers;
 pub mod metrics;
 pub mod network;
+mod output;
 pub mod postgres;
 pub mod real;
 #[cfg(test)]

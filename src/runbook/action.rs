@@ -94,6 +94,11 @@ impl Action {
         }
     }
 
+    /// Whether only whoever wrote the file can know that it changes nothing: by `effect = "read"` it is vouched for.
+    pub fn is_vouched_for(&self) -> bool {
+        matches!(self, Self::Exec(_) | Self::Docker(Docker::Exec { .. }))
+    }
+
     /// Whether it may be done just to know, without a run: narrower than [`Action::only_reads`], because looking at a
     /// damaged database may start its server, checking a restored one writes its statistics, and waits and questions
     /// take somebody's time.
@@ -219,6 +224,30 @@ pub enum Docker {
     },
     /// Kills a container at once.
     Kill { container: String },
+    /// Runs a program inside a container, never a shell's. Result fields: `exit_code`, `stdout`, `stderr`, `json` (when what it
+    /// wrote to `stdout` is JSON and nothing else). drbot cannot know what a program does: whoever writes `effect = "read"`
+    /// beside it vouches that it changes nothing.
+    Exec {
+        container: String,
+        /// The program and its arguments, each as it is: there is no shell that splits them.
+        #[schemars(length(min = 1))]
+        command: Vec<String>,
+        /// The user that it runs as in the container; the image's when left out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        user: Option<String>,
+    },
+    /// Joins a container to a network.
+    Connect {
+        container: String,
+        network: String,
+        /// Names by which it is found there, besides its own.
+        #[serde(default)]
+        aliases: Vec<String>,
+    },
+    /// Cuts a container off from a network.
+    Disconnect { container: String, network: String },
+    /// Fetches an image from its registry, as far as this machine has it not. Result fields: `image` (with its tag), `id`.
+    Pull { image: String },
 }
 
 fn default_tail() -> u32 {

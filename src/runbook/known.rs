@@ -152,10 +152,14 @@ fn of_docker(docker: &Docker) -> Known {
         }
         Docker::Logs { .. } => Known::fields(&["matched"], &["lines"]),
         Docker::Images { .. } => Known::fields(&[], &["images"]),
+        Docker::Exec { .. } => Known::fields(&["exit_code", "stdout", "stderr"], &["json"]),
+        Docker::Pull { .. } => Known::fields(&["image", "id"], &[]),
         Docker::RestartEngine {}
         | Docker::Start { .. }
         | Docker::Stop { .. }
         | Docker::Restart { .. }
+        | Docker::Connect { .. }
+        | Docker::Disconnect { .. }
         | Docker::Kill { .. } => Known::none(),
     }
 }

@@ -219,7 +219,7 @@ mod tests {
         c.toml:14:1: a step has exactly one action; this one has `host` and `exec`
             make a step of each
         c.toml:18:8: unknown key `strat`
-            did you mean `start`? allowed: engine, images, inspect, kill, logs, ps, restart, restart-engine, start, stop
+            did you mean `start`? allowed: connect, disconnect, engine, exec, images, inspect, kill, logs, ps, pull, restart, restart-engine, start, stop
         c.toml:23:10: unknown key `nothing`
             allowed: ask, call, compose, docker, exec, host, http, metrics, network, notify, parallel, postgres, versions, wait
         c.toml:24:1: unknown key `scope`

@@ -138,6 +138,28 @@ fn container(docker: &Docker, around: Around<'_>) -> Deed {
             .by(format!("docker restart -t {} {}", grace.0.as_secs(), quoted(container))),
         Docker::Kill { container } => Deed::new(format!("Kills the container {container} at once"))
             .by(format!("docker kill {}", quoted(container))),
+        Docker::Exec { container, command, user } => {
+            let user = user.as_ref().map_or_else(String::new, |user| format!("-u {} ", quoted(user)));
+            let inside = line(command.iter().map(String::as_str));
+            let program = command.first().map_or("", String::as_str);
+            Deed::new(format!("Runs {program} in the container {container}"))
+                .by(format!("docker exec {user}{} {inside}", quoted(container)))
+        }
+        Docker::Connect { container, network, aliases } => {
+            let aliases: String = aliases.iter().map(|alias| format!("--alias {} ", quoted(alias))).collect();
+            Deed::new(format!("Joins the container {container} to the network {network}")).by(format!(
+                "docker network connect {aliases}{} {}",
+                quoted(network),
+                quoted(container)
+            ))
+        }
+        Docker::Disconnect { container, network } => Deed::new(format!(
+            "Cuts the container {container} off from the network {network}"
+        ))
+        .by(format!("docker network disconnect {} {}", quoted(network), quoted(container))),
+        Docker::Pull { image } => {
+            Deed::new(format!("Fetches the image {image}")).by(format!("docker pull {}", quoted(image)))
+        }
     }
 }
 

@@ -198,11 +198,11 @@ impl Checker<'_> {
                 | Action::Network(_)
                 | Action::Exec(_)
         );
-        if !probes || (!action.only_reads() && !matches!(action, Action::Exec(_))) {
+        if !probes || (!action.only_reads() && !action.is_vouched_for()) {
             self.problem(
                 place,
                 format!("{what} only reads"),
-                "http get, docker ps, inspect, logs or engine, compose ps, a reading verb of versions or postgres, host, metrics, network, or exec",
+                "http get, docker ps, inspect, logs, engine or exec, compose ps, a reading verb of versions or postgres, host, metrics, network, or exec",
             );
         }
     }
