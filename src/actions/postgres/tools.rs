@@ -14,7 +14,7 @@ use std::{
 use bollard::{
     body_full,
     errors::Error,
-    models::{ContainerCreateBody, HostConfig},
+    models::{ContainerCreateBody, ContainerInspectResponse, HealthConfig, HostConfig},
     query_parameters::{
         AttachContainerOptionsBuilder, CreateContainerOptionsBuilder, ListContainersOptionsBuilder, LogsOptionsBuilder,
         RemoveContainerOptionsBuilder, StartContainerOptions, UploadToContainerOptionsBuilder, WaitContainerOptions,
@@ -52,7 +52,7 @@ pub struct Tool<'a> {
     pub arguments: Vec<String>,
     /// The folder of backups, or a volume, that it reads.
     pub backups: Option<&'a Path>,
-    /// The container whose image and network are used.
+    /// The container whose image is used, and its own network.
     pub beside: &'a str,
     /// What it reads on its standard input; the input never ends by itself, not even when drbot is killed.
     pub input: Option<Input>,
@@ -105,10 +105,7 @@ pub async fn run(engine: &docker::Engine, context: &Context, tool: Tool<'_>) -> 
     let config = beside.config.as_ref();
     let image = beside.image.clone().or_else(|| config?.image.clone()).unwrap_or_default();
     let project = config.and_then(|config| config.labels.as_ref()?.get("com.docker.compose.project"));
-    let networks = beside.network_settings.as_ref().and_then(|settings| settings.networks.as_ref());
-    let network = networks.and_then(|networks| networks.keys().next().cloned());
-    // Its address: containers on the default network have no names for each other.
-    let address = connect::address(&beside).unwrap_or_else(|| tool.beside.to_owned());
+    let (network, address) = place(&beside, tool.beside);
     let arguments =
         tool.arguments.into_iter().map(|part| if part == SERVER { address.clone() } else { part }).collect();
     let name = format!(
@@ -132,6 +129,8 @@ pub async fn run(engine: &docker::Engine, context: &Context, tool: Tool<'_>) -> 
         ]),
         labels: Some(labels(context, "tool", project)),
         open_stdin: Some(tool.input.is_some()),
+        // The image's own would ask every few seconds for a server that is not here, and take its time from the one that is.
+        healthcheck: Some(HealthConfig { test: Some(vec!["NONE".to_owned()]), ..HealthConfig::default() }),
         host_config: Some(HostConfig {
             binds: tool.backups.map(|folder| vec![format!("{}:{BACKUPS}:ro", folder.display())]),
             network_mode: network,
@@ -190,6 +189,19 @@ pub async fn run(engine: &docker::Engine, context: &Context, tool: Tool<'_>) -> 
         connect::end_own_sessions(server, context).await;
     }
     result
+}
+
+/// The network that a tool is in, and where it finds the server there: within the network of the server's own container
+/// when that runs, so that rows take the loopback instead of two bridged interfaces; and no name is needed. (The socket
+/// would be faster still, and is in a folder that cannot be shared with a container that runs already.)
+fn place(beside: &ContainerInspectResponse, name: &str) -> (Option<String>, String) {
+    if let Some(id) = beside.id.as_ref().filter(|_| docker::is_running(beside)) {
+        return (Some(format!("container:{id}")), "127.0.0.1".to_owned());
+    }
+    // A tool that only reads a file needs no server.
+    let networks = beside.network_settings.as_ref().and_then(|settings| settings.networks.as_ref());
+    let network = networks.and_then(|networks| networks.keys().next().cloned());
+    (network, connect::address(beside).unwrap_or_else(|| name.to_owned()))
 }
 
 /// Hands an input over, as fast as the tool takes it. Returns only to tell why the tool must be ended.
