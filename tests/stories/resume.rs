@@ -55,13 +55,13 @@ async fn trading_is_resumed_by_two_people_and_widened_click_by_click() {
     assert_eq!((resumed(&range), range.bot("/status/trading").await["trading"].clone()), (0, json!("halted")));
     stage.person("Lena").approves_by("resume", "prod").await;
 
-    stage.shows("resume", "Widen to 0.01?").await;
+    stage.offers("resume", "Widen to 0.01").await;
     assert_eq!(trading(&range).await, on("conservative", 0.005), "it begins conservative whatever the mode");
     // It goes on at the question, whatever becomes of drbot.
     bot.kill().await;
     bot.start();
     dana.clicks("resume", "Widen to 0.01").await;
-    stage.shows("resume", "Go to normal mode").await;
+    stage.offers("resume", "Normal, 0.02").await;
     assert_eq!(trading(&range).await, on("conservative", 0.01));
     dana.clicks("resume", "Normal, 0.02").await;
     let state = bot.finished("resume").await;
@@ -84,7 +84,7 @@ async fn a_person_halts_and_no_click_goes_over_that() {
 
     dana.hears("resume", json!({})).await;
     both_approve(&stage).await;
-    stage.shows("resume", "Widen to 0.01?").await;
+    stage.offers("resume", "Widen to 0.01").await;
     dana.clicks("resume", "Halt again").await;
     let state = bot.finished("resume").await;
     assert_eq!(state.finished.as_ref().unwrap().outcome, Outcome::Succeeded);
@@ -179,7 +179,7 @@ async fn lost_while_resuming_it_asks_a_person_and_a_stop_takes_it_back() {
     bot.unset("DRBOT_FAILPOINT");
     bot.start();
     dana.clicks("resume", "It happened").await;
-    stage.shows("resume", "Widen to 0.01?").await;
+    stage.offers("resume", "Widen to 0.01").await;
     assert_eq!(resumed(&range), 1, "it was not done twice");
     let form = dana.clicks("resume", "Stop").await;
     dana.fills(&form["modal"], "the market is closing").await;

@@ -101,6 +101,14 @@ impl Stage {
         let shown = last.into_inner().unwrap().map_or_else(|| "none".to_owned(), |card| card["embeds"][0].to_string());
         panic!("waited in vain for {what}; it shows {shown}");
     }
+
+    /// Waits until the newest card of a command has a button, and returns the card.
+    pub async fn offers(&self, command: &str, label: &str) -> Value {
+        until(&format!("a button {label:?} on the card of /{command}"), async || {
+            self.card(command).await.filter(|card| has_button(card, label))
+        })
+        .await
+    }
 }
 
 /// Somebody who types and clicks in `#incidents`.
@@ -127,10 +135,7 @@ impl Actor<'_> {
 
     /// Clicks a button of the newest card of a command; returns the control API's answer.
     pub async fn clicks(&self, command: &str, label: &str) -> Value {
-        let card = until(&format!("a button {label:?} on the card of /{command}"), async || {
-            self.stage.card(command).await.filter(|card| has_button(card, label))
-        })
-        .await;
+        let card = self.stage.offers(command, label).await;
         self.clicks_on(&card, label).await
     }
 
