@@ -64,13 +64,13 @@ class Rehearsal:
         body = {"person": person, "channel": "incidents", "command": command, "options": options}
         return self.call("POST", "command", body)
 
-    def wait(self, what, holds, limit=60):
+    def wait(self, what, holds, limit=60, every=0.002):
         end = time.monotonic() + limit
         while time.monotonic() < end:
             found = holds()
             if found:
                 return found
-            time.sleep(0.002)
+            time.sleep(every)
         sys.exit(f"waited {limit} s in vain for {what}")
 
     def ready(self, command):
