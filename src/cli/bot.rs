@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Result, bail};
 
-use super::Common;
+use super::{Common, room};
 use crate::{
     actions::real::RealActions,
     chat::{self, Chat},
@@ -20,7 +20,6 @@ use crate::{
     console::{Attendance, Console},
     engine::{self, Engine},
     escalation::{self, Escalation},
-    store::Store,
     telemetry::Figures,
     web::Web,
 };
@@ -52,7 +51,7 @@ impl Bot {
         chat::metrics::describe();
         let web = configuration.settings.web.as_ref();
         let web = web.map(|web| Web::start(web.listen, figures, clock.clone()));
-        let store = Store::open(&common.data).await?;
+        let store = room::store(&common.data, &clock).await?;
         let actions = Arc::new(RealActions::new());
         let engine = Engine::start(configuration, store, actions, secrets, clock).await?;
         let chat = Chat::start(discord, engine.clone())?;
@@ -90,7 +89,7 @@ pub(super) fn configuration(common: &Common) -> Result<Configuration> {
 }
 
 /// Files that were edited act on the next run. A mistake in them changes nothing but the log.
-async fn watch(folder: PathBuf, engine: Engine) {
+pub(super) async fn watch(folder: PathBuf, engine: Engine) {
     let mut last = fingerprint(&folder);
     loop {
         engine.clock().sleep(LOOK_EVERY).await;
@@ -133,7 +132,7 @@ fn fingerprint(folder: &Path) -> Vec<(PathBuf, u64, Option<SystemTime>)> {
 }
 
 /// drbot must not keep its memory where a restore could replace it.
-fn keeps_out_of_targets(common: &Common, configuration: &Configuration) -> Result<()> {
+pub(super) fn keeps_out_of_targets(common: &Common, configuration: &Configuration) -> Result<()> {
     let data = std::path::absolute(&common.data)?;
     for (name, target) in &configuration.settings.target {
         if let Some(postgres) = &target.postgres

@@ -8,6 +8,7 @@ mod docs;
 mod plan;
 mod play;
 mod rehearse;
+mod room;
 mod runs;
 mod scene;
 mod schema;
@@ -79,8 +80,8 @@ enum Command {
 }
 
 impl Command {
-    /// Whether it only speaks to the drbot that serves on this machine.
-    fn only_speaks(&self) -> bool {
+    /// Whether it speaks to the drbot that serves on this machine, and takes its place only where there is none.
+    fn speaks(&self) -> bool {
         matches!(
             self,
             Self::Exec(_) | Self::Approve(_) | Self::Deny(_) | Self::Answer(_) | Self::Abort(_) | Self::Status(_)
@@ -98,14 +99,17 @@ pub fn main() -> ExitCode {
     let dotenv = dotenvy::dotenv();
     let arguments = Arguments::parse();
     let secrets = Secrets::from_env();
-    if let Err(error) = telemetry::start(arguments.common.log.as_deref(), arguments.common.log_format, secrets.clone())
-    {
+    // Among the lines of a card that is drawn in place a log has no room.
+    let quiet = arguments.command.speaks().then_some("error");
+    let filter = arguments.common.log.as_deref().or(quiet);
+    if let Err(error) = telemetry::start(filter, arguments.common.log_format, secrets.clone()) {
         eprintln!("drbot: {error:#}");
         return ExitCode::from(2);
     }
+    let env_is_closed = dotenv.as_ref().is_err_and(is_closed);
     let dotenv = match dotenv {
-        // Whoever only speaks to the drbot that serves need not know its secrets.
-        Err(error) if is_closed(&error) && arguments.command.only_speaks() => None,
+        // Whoever speaks to the drbot that serves need not know its secrets.
+        Err(error) if is_closed(&error) && arguments.command.speaks() => None,
         Err(error) if !error.not_found() => {
             eprintln!("drbot: .env cannot be read: {error}");
             return ExitCode::from(2);
@@ -121,16 +125,17 @@ pub fn main() -> ExitCode {
     };
     let clock = Clock::system();
     let common = arguments.common;
+    let host = console::Host { common: common.clone(), clock: clock.clone(), secrets: secrets.clone(), env_is_closed };
     let result = runtime.block_on(async {
         match arguments.command {
             Command::Serve(arguments) => serve::run(&common, arguments, secrets.clone(), clock).await,
             Command::Rehearse(arguments) => rehearse::run(&common, arguments, secrets.clone(), clock).await,
-            Command::Exec(exec) => exec.run(&common, clock).await,
-            Command::Approve(approve) => approve.run(&common, clock).await,
-            Command::Deny(deny) => deny.run(&common).await,
-            Command::Answer(answer) => answer.run(&common, clock).await,
-            Command::Abort(abort) => abort.run(&common).await,
-            Command::Status(status) => status.run(&common, clock).await,
+            Command::Exec(exec) => exec.run(&host).await,
+            Command::Approve(approve) => approve.run(&host).await,
+            Command::Deny(deny) => deny.run(&host).await,
+            Command::Answer(answer) => answer.run(&host).await,
+            Command::Abort(abort) => abort.run(&host).await,
+            Command::Status(status) => status.run(&host).await,
             Command::Check => check::run(&common, dotenv.as_deref()),
             Command::Docs(arguments) => docs::run(&common, &arguments),
             Command::Plan(arguments) => plan::run(&common, arguments, secrets.clone(), clock).await,

@@ -37,7 +37,7 @@ impl Store {
             );
         }
         let readers = SqlitePoolOptions::new().max_connections(1).connect_with(options(&file).read_only(true)).await?;
-        Ok(Self { writer, readers, folder: folder.to_owned(), _lock: None })
+        Ok(Self { writer, readers, folder: folder.to_owned(), lock: None })
     }
 
     /// All contacts, in the order of their file.

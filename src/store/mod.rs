@@ -30,6 +30,11 @@ use crate::clock::Timestamp;
 /// Size of the file that is deleted when the disk is full, so that the failure itself can be recorded.
 const BALLAST: usize = 1 << 20;
 
+/// Another process has the store.
+#[derive(Debug, thiserror::Error)]
+#[error("another drbot uses the store in {}; stop it, or set DRBOT_DATA to another folder", .0.display())]
+pub struct Taken(pub PathBuf);
+
 /// The open store. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Store {
@@ -37,7 +42,7 @@ pub struct Store {
     readers: SqlitePool,
     folder: PathBuf,
     /// Held for as long as the store is open for writing: one process at a time.
-    _lock: Option<std::sync::Arc<File>>,
+    lock: Option<std::sync::Arc<File>>,
 }
 
 impl Store {
@@ -62,7 +67,7 @@ impl Store {
             .await
             .with_context(|| format!("cannot bring the store {} up to date", file.display()))?;
         let readers = SqlitePoolOptions::new().max_connections(4).connect_with(options.read_only(true)).await?;
-        Ok(Self { writer, readers, folder: folder.to_owned(), _lock: Some(std::sync::Arc::new(lock)) })
+        Ok(Self { writer, readers, folder: folder.to_owned(), lock: Some(std::sync::Arc::new(lock)) })
     }
 
     /// Opens an existing store for reading only, beside the process that owns it.
@@ -79,7 +84,7 @@ impl Store {
             .connect_with(options(&file).read_only(true))
             .await
             .with_context(|| format!("cannot read the store {}", file.display()))?;
-        Ok(Self { writer: readers.clone(), readers, folder: folder.to_owned(), _lock: None })
+        Ok(Self { writer: readers.clone(), readers, folder: folder.to_owned(), lock: None })
     }
 
     /// A store that forgets everything when it is closed, for who only looks.
@@ -97,17 +102,22 @@ impl Store {
             .await
             .context("cannot open a store in memory")?;
         sqlx::migrate!().run(&only).await.context("cannot make the schema of a store in memory")?;
-        Ok(Self { writer: only.clone(), readers: only, folder: PathBuf::new(), _lock: None })
+        Ok(Self { writer: only.clone(), readers: only, folder: PathBuf::new(), lock: None })
     }
 
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// Ends all connections, with what is in the write-ahead log moved into the file.
+    /// Ends all connections, with what is in the write-ahead log moved into the file, and lets another process in.
     pub async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;
+        if let Some(lock) = &self.lock
+            && let Err(error) = lock.unlock()
+        {
+            tracing::warn!(%error, "the store's lock is kept until drbot has ended");
+        }
     }
 
     async fn write(&self) -> Result<Transaction<'static, Sqlite>> {
@@ -139,9 +149,7 @@ fn lock(folder: &Path) -> Result<File> {
         .with_context(|| format!("cannot write in {}", folder.display()))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => {
-            bail!("another drbot uses the store in {}; stop it, or set DRBOT_DATA to another folder", folder.display())
-        }
+        Err(TryLockError::WouldBlock) => Err(Taken(folder.to_owned()).into()),
         Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("cannot lock {}", path.display())),
     }
 }

@@ -36,11 +36,18 @@ enum Cut {
 }
 
 /// Shows the run until its end; the exit code says how it ended.
-pub(super) async fn follow(line: &Line, run: RunId, clock: &Clock, screen: &mut Screen) -> Result<ExitCode> {
+/// Where the engine is in this very process, Ctrl-C is not heard here: it ends more than the following.
+pub(super) async fn follow(
+    line: &Line,
+    run: RunId,
+    clock: &Clock,
+    screen: &mut Screen,
+    is_here: bool,
+) -> Result<ExitCode> {
     let mut following = Following { line, run, clock, screen, state: None, live: None };
     tokio::select! {
         code = following.until_it_ends() => code,
-        told = tokio::signal::ctrl_c() => {
+        told = tokio::signal::ctrl_c(), if !is_here => {
             told?;
             let run = run.short();
             eprintln!(

@@ -48,6 +48,11 @@ impl Line {
         }
     }
 
+    /// Whether somebody listens.
+    pub(super) async fn is_served(&self) -> Result<bool> {
+        Ok(self.dial().await?.is_some())
+    }
+
     /// Asks, if somebody listens.
     pub(super) async fn try_ask(&self, ask: &Ask) -> Result<Option<Asking>> {
         match self.dial().await? {

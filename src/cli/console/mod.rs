@@ -1,7 +1,9 @@
 //! `drbot exec`, `approve`, `deny`, `answer`, `abort`, `status`: the way in without Discord, as the host's user sees it.
 //!
-//! These only ask and show. What may be done is decided at the other end of the socket, by the drbot that serves.
+//! These only ask and show. What may be done is decided at the other end of the socket, by the drbot that serves; where
+//! none does, `alone` starts an engine in this process, and it is asked over the same socket.
 
+mod alone;
 mod exec;
 mod follow;
 mod line;
@@ -17,7 +19,17 @@ pub(super) use self::{
 
 use std::process::ExitCode;
 
-use crate::{progress::outside::readable, run::outcome::Outcome};
+use super::Common;
+use crate::{clock::Clock, config::secrets::Secrets, progress::outside::readable, run::outcome::Outcome};
+
+/// What each of these knows.
+pub(super) struct Host {
+    pub(super) common: Common,
+    pub(super) clock: Clock,
+    pub(super) secrets: Secrets,
+    /// There is a .env that this user may not read.
+    pub(super) env_is_closed: bool,
+}
 
 /// Nothing was begun or changed: what was asked for was refused.
 const REFUSED: u8 = 3;

@@ -1,5 +1,7 @@
 //! What is said at the host's command line, where there are no buttons.
 
+use std::path::Path;
+
 use super::{choice_label, inline_code, list, name, runs::listed};
 use crate::{
     clock::Timestamp,
@@ -75,6 +77,78 @@ pub fn wrong_confirmation(expected: &str) -> String {
 
 pub fn no_room() -> String {
     "This drbot makes no room for another.".to_owned()
+}
+
+/// A `--no-follow` where no drbot serves.
+pub fn nobody_to_leave_it_to() -> String {
+    "No drbot serves here, so there is nobody to leave the run to; nothing was done. Give the command without \
+     --no-follow, or start `drbot serve`."
+        .to_owned()
+}
+
+/// A `--continue` where a drbot serves.
+pub fn goes_on_by_itself() -> String {
+    "A drbot serves here, and goes on with what was interrupted by itself. `drbot status` shows it.".to_owned()
+}
+
+/// Below runs that are in the store while no drbot serves.
+pub fn nobody_goes_on() -> String {
+    "No drbot serves here: what is under way rests. `drbot serve` goes on with it, or `drbot exec --continue` without \
+     Discord."
+        .to_owned()
+}
+
+/// To who wants something of a run while no drbot serves and none is left unfinished.
+pub fn nothing_there(folder: &Path) -> String {
+    format!(
+        "No drbot serves in {}, and no run that fits is under way in its store; nothing was done. `drbot runs` lists \
+         what was, `drbot exec NAME` starts something, and DRBOT_DATA names another store.",
+        plain(&folder.display().to_string())
+    )
+}
+
+/// This process is the engine now.
+pub fn serves_alone(interrupted: &[State], now: Timestamp) -> String {
+    let alone = "No drbot serves here: this one carries it out by itself. What happens is posted to Discord when \
+                 `drbot serve` runs.";
+    match interrupted {
+        [] => alone.to_owned(),
+        runs => format!("{alone}\nIt also goes on with what was interrupted:{}", listed(runs, now)),
+    }
+}
+
+/// The own command is done, and others still need this engine.
+pub fn others_go_on() -> String {
+    "Something else is still under way here, or followed by somebody; drbot ends after it. Ctrl-C ends it now."
+        .to_owned()
+}
+
+/// Ctrl-C, where the engine is in this process.
+pub fn stops_here() -> String {
+    "Stopping; a step under way has a few seconds to end. What is under way stays in the journal: `drbot serve` goes on \
+     with it, or `drbot exec --continue` without Discord; `drbot abort` stops it."
+        .to_owned()
+}
+
+/// A bot has come and taken over.
+pub fn made_room() -> String {
+    "`drbot serve` has started, and goes on with what is under way here.".to_owned()
+}
+
+/// Files of another user in the store would keep its own user out.
+pub fn store_of_another(folder: &Path, owner: &str) -> String {
+    let owner = plain(owner);
+    format!(
+        "No drbot serves in {}, and its store belongs to the user {owner}; nothing was done. Start `drbot serve` as that \
+         user, or give this command as that user: sudo -u {owner} drbot …",
+        plain(&folder.display().to_string())
+    )
+}
+
+pub fn env_is_closed() -> String {
+    "No drbot serves here, and its secrets cannot be had: you may not read .env. Nothing was done. Start `drbot serve`, \
+     or give this command as the user of .env."
+        .to_owned()
 }
 
 /// What people can do now, below the card.
