@@ -9,6 +9,7 @@ mod actions_docker;
 mod actions_fresh;
 mod actions_restore;
 mod actions_verify;
+mod alone;
 mod bad_days;
 mod check;
 mod cli;

@@ -52,6 +52,15 @@ impl Host {
         std::fs::write(&self.settings, text).unwrap();
     }
 
+    /// The store's folder belongs to somebody, who can be the engine then.
+    pub fn stores_of(&self, bot: &Bot, name: &str) {
+        std::fs::create_dir_all(&bot.data).unwrap();
+        let (uid, ..) = PEOPLE.iter().find(|(_, _, there, _)| *there == name).unwrap();
+        if Uid::effective().is_root() {
+            std::os::unix::fs::chown(&bot.data, Some(*uid), None).unwrap();
+        }
+    }
+
     /// `drbot` with these arguments, given by somebody.
     pub async fn gives(&self, bot: &Bot, name: &str, arguments: &[&str]) -> Output {
         self.types(bot, name, arguments, "").await
