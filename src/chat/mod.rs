@@ -14,6 +14,7 @@ mod gates;
 mod handler;
 pub mod metrics;
 mod own;
+mod permissions;
 mod presenter;
 mod register;
 mod render;

@@ -18,7 +18,7 @@ use super::{
     Desk, Lost, Settings,
     call::jittered,
     connection::{Connection, Ending, Signal},
-    metrics,
+    metrics, permissions,
     rest::{Call, Trouble, is_loopback},
 };
 use crate::clock::Clock;
@@ -40,6 +40,8 @@ pub(super) struct Supervisor {
     stop: CancellationToken,
     /// When something was last heard over the gateway; at first, when this began.
     heard: Instant,
+    /// It is known that drbot has not more permissions than it may have.
+    is_modest: bool,
 }
 
 /// How a connection's time ended.
@@ -57,7 +59,7 @@ enum NoAddress {
 impl Supervisor {
     pub(super) fn new(settings: Settings, desk: Arc<Desk>, stop: CancellationToken) -> Self {
         let heard = desk.engine.clock().monotonic();
-        Self { settings, desk, stop, heard }
+        Self { settings, desk, stop, heard, is_modest: false }
     }
 
     fn clock(&self) -> &Clock {
@@ -104,9 +106,10 @@ impl Supervisor {
     /// One connection from its address to its end.
     async fn connect(&mut self) -> End {
         let not_yet = |cause, why| End::Dead { cause, why, held: Duration::ZERO };
+        let stop = self.stop.clone();
         let address = tokio::select! {
             address = self.address() => address,
-            () = self.stop.cancelled() => return End::Told,
+            () = stop.cancelled() => return End::Told,
         };
         let gateway = match address {
             Ok(gateway) => gateway,
@@ -120,7 +123,7 @@ impl Supervisor {
     }
 
     /// Where the gateway is, if a new session may be begun today.
-    async fn address(&self) -> Result<String, NoAddress> {
+    async fn address(&mut self) -> Result<String, NoAddress> {
         let told = match self.desk.rest.send(&Call::get("/gateway/bot")).await {
             Ok(told) => told,
             Err(Trouble::Refused { status: 401, .. }) => {
@@ -142,6 +145,14 @@ impl Supervisor {
                 return Err(NoAddress::NotNow(format!(
                     "only {left} new sessions are left for today ({hours} h to go), and using them up resets the token"
                 )));
+            }
+        }
+        if !self.is_modest {
+            let guild = self.desk.engine.configuration().settings.discord.guild.0;
+            match permissions::refusal(&self.desk.rest, guild).await {
+                Ok(Some(why)) => return Err(NoAddress::Refused(why)),
+                Ok(None) => self.is_modest = true,
+                Err(trouble) => tracing::warn!(%trouble, "it cannot be asked which permissions drbot has"),
             }
         }
         gateway_of(&told, self.settings.api_url.is_some()).map_err(NoAddress::NotNow)

@@ -39,7 +39,7 @@ const fn required(name: &'static str, of: Of, help: &'static str) -> Field {
     Field { name, of, default: Preset::Nothing, required: true, help }
 }
 
-pub static KINDS: [Kind; 22] = [
+pub static KINDS: [Kind; 23] = [
     Kind {
         kind: "drop_gateway",
         name: "Drop the connection",
@@ -294,6 +294,14 @@ pub static KINDS: [Kind; 22] = [
         ],
         set: place::deny,
         active: place::denied,
+    },
+    Kind {
+        kind: "administrator",
+        name: "Make it an administrator",
+        description: "The role of the bot gets the permission Administrator, which no bot should have.",
+        fields: &[ON],
+        set: place::administrator,
+        active: place::is_administrator,
     },
     Kind {
         kind: "clear",

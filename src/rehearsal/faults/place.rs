@@ -38,6 +38,25 @@ pub fn denied(state: &State) -> bool {
     state.channels.iter().any(|channel| !channel.overwrites.is_empty())
 }
 
+/// Makes the bot an administrator, by the role that it got when it was invited; or takes it back.
+pub fn administrator(state: &mut State, given: &Given) -> Result<(), String> {
+    set_administrator(state, given.on());
+    Ok(())
+}
+
+fn set_administrator(state: &mut State, on: bool) {
+    for role in state.roles.iter_mut().filter(|role| role.id == world::ROLE_BOT) {
+        role.permissions &= !permissions::ADMINISTRATOR;
+        if on {
+            role.permissions |= permissions::ADMINISTRATOR;
+        }
+    }
+}
+
+pub fn is_administrator(state: &State) -> bool {
+    state.role(world::ROLE_BOT).is_ok_and(|role| role.permissions & permissions::ADMINISTRATOR != 0)
+}
+
 /// Deletes a channel with everything in it, its threads too.
 pub fn delete_channel(state: &mut State, given: &Given) -> Result<(), String> {
     let id = find(state, given)?;
@@ -64,6 +83,7 @@ pub fn deleted(state: &State) -> bool {
 
 /// Gives back what was taken: permissions, and, empty, the channels of the beginning.
 pub fn mend(state: &mut State) {
+    set_administrator(state, false);
     for channel in &mut state.channels {
         channel.overwrites.clear();
     }

@@ -198,3 +198,19 @@ async fn a_bot_that_has_used_up_its_sessions_waits() {
     day.the_log_says(&["only 40 new sessions are left for today"]).await;
     assert_eq!(day.stage.get("state").await["connected"], json!(false));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_administrator_does_not_serve() {
+    let (stage, drill) = (Stage::open().await, Drill::start().await);
+    stage.fault(json!({"kind": "administrator"})).await;
+    let mut bot = Bot::for_drill(&stage, &drill);
+    bot.start();
+    assert_eq!(bot.dies().await.code(), Some(78), "{}", bot.log());
+    let log = bot.log();
+    assert!(log.contains("the permission Administrator, which its role bot has"), "{log}");
+    assert!(log.contains("Send Messages in Threads"), "it says what is needed instead: {log}");
+    assert_eq!(stage.get("state").await["commands"], json!([]), "nothing was registered");
+    stage.fault(json!({"kind": "clear"})).await;
+    bot.start();
+    stage.knows("drill").await;
+}
