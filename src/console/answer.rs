@@ -27,7 +27,7 @@ pub(super) async fn one(stream: UnixStream, counter: &Counter) -> Result<()> {
     // Asked of the kernel, once, for who opened the connection: what is sent over it changes nothing of this.
     let uid = stream.peer_cred().context("the kernel does not say who it is")?.uid();
     let user = tokio::task::spawn_blocking(move || User::of(uid)).await?;
-    let mut line = Answering::new(stream);
+    let mut line = Answering::new(stream, engine.clock().clone());
     let asked = match engine.clock().timeout(ASKED_WITHIN, line.asked()).await {
         Some(Ok(Some(ask))) => ask,
         Some(Ok(None)) | None => return Ok(()),
@@ -71,7 +71,27 @@ pub(super) fn stranger(user: &User, nobody: &Nobody) -> String {
     }
 }
 
+/// The longest reason; a form in Discord takes no more either, and what is longer fits no line of the log.
+const LONGEST_REASON: usize = 500;
+/// The longest key of a request.
+const LONGEST_KEY: usize = 100;
+
+/// What no `drbot` of this version sends.
+fn is_oversized(ask: &Ask) -> Option<String> {
+    let reason = match ask {
+        Ask::Exec { key, .. } if key.len() > LONGEST_KEY => return Some(words::console::not_understood()),
+        Ask::Deny { reason, .. } => Some(reason),
+        Ask::Answer { reason, .. } | Ask::Abort { reason, .. } => reason.as_ref(),
+        _ => None,
+    };
+    let too_long = reason.is_some_and(|reason| reason.chars().count() > LONGEST_REASON);
+    too_long.then(|| words::console::reason_too_long(LONGEST_REASON))
+}
+
 async fn reply(counter: &Counter, caller: &Caller, ask: Ask) -> Reply {
+    if let Some(why) = is_oversized(&ask) {
+        return Reply::Refused { why };
+    }
     let engine = &counter.engine;
     match ask {
         Ask::Plan { command, options } => planned(engine, caller, &command, options).await,
@@ -120,8 +140,9 @@ async fn exec(
     command: String,
     options: BTreeMap<String, String>,
 ) -> Reply {
-    // No interaction of Discord has such an id.
-    let request = Request { key: format!("host-{key}"), command: command.clone(), options, caller: caller.clone() };
+    // No interaction of Discord has such an id, and nobody else's request.
+    let key = format!("host-{}-{key}", caller.person.id);
+    let request = Request { key, command: command.clone(), options, caller: caller.clone() };
     match engine.submit(request).await {
         Ok(Submitted::Started(run) | Submitted::AlreadyStarted(run)) => {
             Reply::Started { run, text: words::started(&command, &run.short()) }

@@ -11,12 +11,13 @@ mod peer;
 mod wire;
 
 use std::{
+    collections::HashMap,
     fs::Permissions,
     io::ErrorKind,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -43,6 +44,9 @@ const MODE: u32 = 0o660;
 
 /// Connections at the same time; what a person cannot need is a program gone wrong.
 const MOST: usize = 64;
+
+/// … of one user: who hangs must not keep the others out.
+const MOST_EACH: usize = 16;
 
 /// How long a socket that cannot be had is left alone.
 const REST: Duration = Duration::from_secs(10);
@@ -113,6 +117,7 @@ async fn listen(socket: PathBuf, counter: Counter, open: Arc<AtomicUsize>) {
     tracing::info!(socket = %socket.display(), "the host's command line is served");
     // Dropped with this task: with drbot, everybody is let go.
     let mut serving = JoinSet::new();
+    let each = Each::default();
     loop {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
@@ -127,7 +132,11 @@ async fn listen(socket: PathBuf, counter: Counter, open: Arc<AtomicUsize>) {
             tracing::warn!(most = MOST, "too many connections from the host; one is let go");
             continue;
         }
-        let guard = Served::one_more(&open);
+        let Ok(uid) = stream.peer_cred().map(|peer| peer.uid()) else { continue };
+        let Some(guard) = Served::one_more(&open, &each, uid) else {
+            tracing::warn!(uid, most = MOST_EACH, "too many connections of one user of the host; one is let go");
+            continue;
+        };
         let counter = counter.clone();
         serving.spawn(async move {
             let _guard = guard;
@@ -156,17 +165,55 @@ async fn serve(stream: UnixStream, counter: &Counter) {
     }
 }
 
-struct Served(Arc<AtomicUsize>);
+/// User → how many connections of theirs are served.
+type Each = Arc<Mutex<HashMap<u32, usize>>>;
+
+struct Served {
+    open: Arc<AtomicUsize>,
+    each: Each,
+    uid: u32,
+}
 
 impl Served {
-    fn one_more(open: &Arc<AtomicUsize>) -> Self {
+    /// `None` when this user has too many already.
+    fn one_more(open: &Arc<AtomicUsize>, each: &Each, uid: u32) -> Option<Self> {
+        let mut users = each.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = users.entry(uid).or_default();
+        if *count >= MOST_EACH {
+            return None;
+        }
+        *count += 1;
         open.fetch_add(1, Ordering::Relaxed);
-        Self(open.clone())
+        Some(Self { open: open.clone(), each: each.clone(), uid })
     }
 }
 
 impl Drop for Served {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.open.fetch_sub(1, Ordering::Relaxed);
+        let mut users = self.each.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = users.get_mut(&self.uid) {
+            *count -= 1;
+            if *count == 0 {
+                users.remove(&self.uid);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_user_does_not_keep_the_others_out() {
+        let (open, each) = (Arc::default(), Each::default());
+        let mut all: Vec<_> = (0..MOST_EACH).map(|_| Served::one_more(&open, &each, 1).unwrap()).collect();
+        assert!(Served::one_more(&open, &each, 1).is_none());
+        assert!(Served::one_more(&open, &each, 2).is_some(), "another user is served");
+        all.pop();
+        assert!(Served::one_more(&open, &each, 1).is_some(), "who goes makes room");
+        drop(all);
+        assert_eq!((open.load(Ordering::Relaxed), each.lock().unwrap().len()), (0, 0));
     }
 }

@@ -1,6 +1,6 @@
 //! What is said over the socket: one question a connection, then answers, each a line of JSON.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -12,11 +12,19 @@ use tokio::{
     },
 };
 
-use crate::{clock::Timestamp, ids::RunId, progress::view, run::event::Entry};
+use crate::{
+    clock::{Clock, Timestamp},
+    ids::RunId,
+    progress::view,
+    run::event::Entry,
+};
 
 /// The longest question; an answer may hold a run's whole definition.
 const LONGEST_ASK: u64 = 1 << 16;
 const LONGEST_REPLY: u64 = 1 << 26;
+
+/// How long an answer may take to be read; who has stopped reading must not hold a place for ever.
+const READ_WITHIN: Duration = Duration::from_secs(30);
 
 /// What somebody wants.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -179,12 +187,14 @@ impl Asking {
 pub(super) struct Answering {
     pub(super) reader: BufReader<OwnedReadHalf>,
     writer: OwnedWriteHalf,
+    clock: Clock,
+    patience: Duration,
 }
 
 impl Answering {
-    pub(super) fn new(stream: UnixStream) -> Self {
+    pub(super) fn new(stream: UnixStream, clock: Clock) -> Self {
         let (reader, writer) = stream.into_split();
-        Self { reader: BufReader::new(reader), writer }
+        Self { reader: BufReader::new(reader), writer, clock, patience: READ_WITHIN }
     }
 
     pub(super) async fn asked(&mut self) -> Result<Option<Ask>> {
@@ -192,14 +202,15 @@ impl Answering {
     }
 
     pub(super) async fn say(&mut self, reply: &Reply) -> Result<()> {
-        send(&mut self.writer, reply).await
+        let sent = self.clock.timeout(self.patience, send(&mut self.writer, reply)).await;
+        sent.context("it is not read")?
     }
 
     /// Returns when the other end has hung up.
     pub(super) async fn hung_up(&mut self) {
         let mut nothing = [0];
-        // One question a connection: whatever comes after it is not heard.
-        while matches!(self.reader.read(&mut nothing).await, Ok(1..)) {}
+        // One question a connection: who sends more is not understood, and does not keep drbot busy reading it.
+        let _ = self.reader.read(&mut nothing).await;
     }
 }
 
@@ -220,4 +231,64 @@ async fn receive<T: DeserializeOwned>(reader: &mut BufReader<OwnedReadHalf>, lim
         bail!("it breaks off, or is longer than {limit} bytes");
     }
     Ok(Some(serde_json::from_slice(&line)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pair() -> (UnixStream, Answering) {
+        let (theirs, ours) = UnixStream::pair().unwrap();
+        (theirs, Answering { patience: Duration::from_millis(50), ..Answering::new(ours, Clock::system()) })
+    }
+
+    async fn asked(bytes: &[u8]) -> Result<Option<Ask>> {
+        let (mut theirs, mut ours) = pair();
+        let bytes = bytes.to_vec();
+        let sending = tokio::spawn(async move {
+            // Who is not heard to the end is cut off, and that is no matter.
+            let _ = theirs.write_all(&bytes).await;
+        });
+        let asked = ours.asked().await;
+        drop(ours);
+        sending.await.unwrap();
+        asked
+    }
+
+    #[tokio::test]
+    async fn what_is_no_question_is_none() {
+        let huge = vec![b'a'; 1 << 20];
+        let deep = [vec![b'['; 60_000], b"\n".to_vec()].concat();
+        let wrong: [&[u8]; 9] = [
+            b"\n",
+            b"{}\n",
+            b"null\n",
+            b"{\"ask\":\"exec\"}\n",
+            b"{\"ask\":\"status\"",
+            b"{\"ask\":\"follow\",\"run\":\"x\",\"after\":-1}\n",
+            b"\xff\xfe\x00\n",
+            &huge,
+            &deep,
+        ];
+        for bytes in wrong {
+            assert!(asked(bytes).await.is_err(), "{}", String::from_utf8_lossy(&bytes[..bytes.len().min(60)]));
+        }
+        assert_eq!(asked(b"").await.unwrap(), None);
+        assert_eq!(asked(b"{\"ask\":\"status\"}\n").await.unwrap(), Some(Ask::Status));
+    }
+
+    #[tokio::test]
+    async fn who_does_not_read_is_let_go() {
+        let (_theirs, mut ours) = pair();
+        let text = "a".repeat(1 << 22);
+        assert!(ours.say(&Reply::Said { text }).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn who_sends_more_than_a_question_has_hung_up() {
+        let (mut theirs, mut ours) = pair();
+        theirs.write_all(b"{\"ask\":\"status\"}\nmore").await.unwrap();
+        assert_eq!(ours.asked().await.unwrap(), Some(Ask::Status));
+        ours.hung_up().await;
+    }
 }

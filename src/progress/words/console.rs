@@ -39,6 +39,10 @@ pub fn not_understood() -> String {
         .to_owned()
 }
 
+pub fn reason_too_long(most: usize) -> String {
+    format!("A reason has at most {most} characters; nothing was done.")
+}
+
 pub fn which_run(fit: &[State], now: Timestamp) -> String {
     match fit {
         [] => "No run waits for that; nothing was done. `drbot status` shows what is under way.".to_owned(),
