@@ -35,7 +35,7 @@ impl Status {
     pub(in crate::cli) async fn run(self, host: &Host) -> Result<ExitCode> {
         let (line, clock) = (Line::new(&host.common), host.clock.clone());
         if !line.is_served().await? {
-            return self.from_the_store(host).await;
+            return self.by_the_store(host).await;
         }
         if self.run.is_none() && !self.follow {
             return self.all(&line).await;
@@ -83,7 +83,7 @@ impl Status {
     }
 
     /// Where no drbot serves, what its store remembers: nothing goes on by looking at it.
-    async fn from_the_store(&self, host: &Host) -> Result<ExitCode> {
+    async fn by_the_store(&self, host: &Host) -> Result<ExitCode> {
         let caller = match alone::me(&configuration(&host.common)?) {
             Ok(caller) => caller,
             Err(why) => return Ok(refused(&why)),
