@@ -215,11 +215,15 @@ async fn ctrl_c_ends_the_following_and_not_the_run() {
     assert!(text(&dana).contains("The run goes on"), "{}", text(&dana));
     assert_eq!(day.drill.done(), ["one"]);
 
-    let follower = host.starts(&day.bot, "Omar", &["status", "--follow"]).await;
+    let mut follower = host.starts(&day.bot, "Omar", &["status", "--follow"]).await;
+    let mut lines = BufReader::new(follower.stdout.take().unwrap()).lines();
+    let mut followed = lines.next_line().await.unwrap().expect("it follows");
     let aborted = host.gives(&day.bot, "Dana", &["abort", "--reason", "the wrong drill"]).await;
     assert_eq!(aborted.status.code(), Some(0), "{}", text(&aborted));
-    let followed = follower.wait_with_output().await.unwrap();
-    assert_eq!(followed.status.code(), Some(8), "{}", text(&followed));
-    assert!(text(&followed).contains("Dana (host) stopped it: the wrong drill"), "{}", text(&followed));
+    while let Some(line) = lines.next_line().await.unwrap() {
+        followed += &format!("\n{line}");
+    }
+    assert_eq!(follower.wait().await.unwrap().code(), Some(8), "{followed}");
+    assert!(followed.contains("Dana (host) stopped it: the wrong drill"), "{followed}");
     assert_eq!(day.drill.done(), ["one"], "nothing went on");
 }
