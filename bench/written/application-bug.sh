@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Scenario 4 of the written runbook: critical application bug.
-source "$(dirname "$0")/words.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/words.sh"
 
 # 1. Immediate mitigation.
 halt
