@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Scenario 4 of the written runbook: critical application bug.
+# shellcheck source=bench/written/words.sh
 source "$(dirname "${BASH_SOURCE[0]}")/words.sh"
 
 # 1. Immediate mitigation.

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Scenario 1 of the written runbook: complete system failure.
+# shellcheck source=bench/written/words.sh
 source "$(dirname "${BASH_SOURCE[0]}")/words.sh"
 
 # 1. Assess infrastructure. `docker info` where the paper asks systemd.

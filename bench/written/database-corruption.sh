@@ -4,6 +4,7 @@
 # With MENDED=1 the one thing is done that the paper forgets: the damaged database is dropped and an empty one is made before
 # the dump is read. As written, the dump goes on top of what is there: tables exist, rows are duplicates, and psql says so
 # and ends with 0.
+# shellcheck source=bench/written/words.sh
 source "$(dirname "${BASH_SOURCE[0]}")/words.sh"
 
 # 1. Stop all trading.

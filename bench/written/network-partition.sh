@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Scenario 3 of the written runbook: network connectivity issues; also for an outage of the provider.
+# shellcheck source=bench/written/words.sh
 source "$(dirname "${BASH_SOURCE[0]}")/words.sh"
 
 # 1. Diagnose. This range has its own providers, and nothing is sent off this machine: the pings go to the loopback and the
