@@ -12,6 +12,7 @@ use crate::{
     ids::RunId,
     run::{
         event::Person,
+        glass::{self, Grounds},
         state::{ApprovalState, State},
     },
     runbook::definition::{Command, Effect},
@@ -45,6 +46,13 @@ pub enum Refusal {
     NotOpen { state: &'static str },
     #[error("the approval is not given")]
     NotApproved,
+    #[error("this run's glass cannot be broken")]
+    NoGlass,
+    /// The deadline is not near yet.
+    #[error("it is too early to break the glass")]
+    TooEarly { near: u8, from: Option<Timestamp> },
+    #[error("nobody reviews what they did themselves")]
+    OwnReview,
 }
 
 /// The permission to begin one attempt of one step. Made only by [`step`], demanded by whatever acts.
@@ -108,6 +116,43 @@ pub fn deny(settings: &Settings, state: &State, caller: &Caller) -> Result<(), R
         Err(Refusal::NotOpen { .. }) if matches!(state.approval, ApprovalState::Given { .. }) => Ok(()),
         other => other,
     }
+}
+
+/// Whether `caller` may let the run go on without its approval, and what allows it. The one who asked for the run may, too:
+/// it is for whoever is alone.
+///
+/// # Errors
+/// The first rule that refuses it.
+pub fn break_glass(settings: &Settings, state: &State, caller: &Caller, now: Timestamp) -> Result<Grounds, Refusal> {
+    if caller.is_bot {
+        return Err(Refusal::Bot);
+    }
+    let glass = state.created.glass.ok_or(Refusal::NoGlass)?;
+    has_role(settings, &settings.break_glass.roles, &caller.roles)?;
+    if !matches!(state.approval, ApprovalState::Pending { .. }) {
+        return Err(Refusal::NotOpen { state: state.approval.name() });
+    }
+    glass::grounds(state, now).ok_or_else(|| Refusal::TooEarly { near: glass.near, from: glass::near_from(state) })
+}
+
+/// Whether `caller` may review what `breaker` did.
+///
+/// # Errors
+/// The first rule that refuses it.
+pub fn review(settings: &Settings, breaker: DiscordId, caller: &Caller) -> Result<(), Refusal> {
+    if caller.is_bot {
+        return Err(Refusal::Bot);
+    }
+    if caller.person.id == breaker {
+        return Err(Refusal::OwnReview);
+    }
+    has_role(settings, reviewing_roles(settings), &caller.roles)
+}
+
+/// The roles of [`review`].
+pub fn reviewing_roles(settings: &Settings) -> &[String] {
+    let named = &settings.break_glass;
+    if named.review.is_empty() { &named.roles } else { &named.review }
 }
 
 /// Whether `caller` may answer a run's questions, stop it, or have its approval asked again: whoever might have started
@@ -175,6 +220,64 @@ pub fn contacts(settings: &Settings, caller: &Caller) -> Result<Numbers, Refusal
     has_role(settings, &settings.contacts.roles, &caller.roles)?;
     let whole = has_role(settings, &settings.contacts.numbers, &caller.roles);
     Ok(if whole.is_ok() { Numbers::Whole } else { Numbers::Masked })
+}
+
+/// Whether `caller` may open, acknowledge and close incidents, wherever: most of it is done in an incident's own thread.
+///
+/// # Errors
+/// The first rule that refuses it.
+pub fn incidents(settings: &Settings, caller: &Caller) -> Result<(), Refusal> {
+    if caller.is_bot {
+        return Err(Refusal::Bot);
+    }
+    has_role(settings, &settings.incidents.roles, &caller.roles)
+}
+
+/// Whether `caller` may answer for another deadline.
+///
+/// # Errors
+/// The first rule that refuses it.
+pub fn deadline(settings: &Settings, caller: &Caller) -> Result<(), Refusal> {
+    if caller.is_bot {
+        return Err(Refusal::Bot);
+    }
+    has_role(settings, &settings.incidents.deadline, &caller.roles)
+}
+
+/// Whether `caller` may lock drbot down.
+///
+/// # Errors
+/// The first rule that refuses it.
+pub fn lock_down(settings: &Settings, caller: &Caller) -> Result<(), Refusal> {
+    takes_commands(settings, caller)?;
+    has_role(settings, &settings.lockdown.roles, &caller.roles)
+}
+
+/// Somebody at drbot's own host who may do there what no chat can: lift a lockdown, take other servers for a target. Made
+/// only by [`keeper`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Keeper {
+    by: String,
+}
+
+impl Keeper {
+    pub fn by(&self) -> &str {
+        &self.by
+    }
+}
+
+/// Whether a user of the host is a keeper: drbot's own user and the superuser (`owns`), who could do all of it by hand; and
+/// who may lock down. `caller` is who the user is in Discord, if anybody; `name` what the account is called.
+///
+/// # Errors
+/// That they are not.
+pub fn keeper(settings: &Settings, caller: Option<&Caller>, owns: bool, name: &str) -> Result<Keeper, Refusal> {
+    let by = caller.map_or_else(|| format!("{name} (host)"), |caller| caller.person.name.clone());
+    let roles = caller.map_or(&[][..], |caller| &caller.roles);
+    if !owns {
+        has_role(settings, &settings.lockdown.roles, roles)?;
+    }
+    Ok(Keeper { by })
 }
 
 /// Whether commands are taken from `caller`, where they are.

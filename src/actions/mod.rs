@@ -10,6 +10,7 @@ pub mod docker;
 pub mod exec;
 pub mod host;
 pub mod http;
+pub mod identify;
 mod leftovers;
 pub mod metrics;
 pub mod network;
@@ -130,6 +131,9 @@ pub enum Failure {
     /// It must not be tried (again): the input is at fault (a damaged backup, a name that is no database).
     #[error("{message}")]
     Refused { message: String },
+    /// The target leads to other servers than the recorded ones. The engine's own.
+    #[error("{message}")]
+    WrongTarget { message: String },
     /// Nobody knows whether it happened (the answer was lost).
     #[error("{message}")]
     Unknown { message: String },
@@ -169,4 +173,7 @@ pub trait Actions: Send + Sync + 'static {
     /// After a crash: first ends or joins what the interrupted attempt left running in the world, then tells whether it had taken effect.
     /// `context.facts` are those of the interrupted attempt.
     async fn probe(&self, action: &Action, context: &Context) -> Probe;
+
+    /// Which servers the context's target is. Changes nothing.
+    async fn identify(&self, context: &Context) -> identify::Found;
 }

@@ -3,8 +3,9 @@
 use std::sync::OnceLock;
 
 use super::{
-    Actions, Context, Done, Failure, Fields, Probe, compose, docker, exec, host, http, leftovers, metrics, network,
-    postgres,
+    Actions, Context, Done, Failure, Fields, Probe, compose, docker, exec, host, http,
+    identify::{self, Found},
+    leftovers, metrics, network, postgres,
 };
 use crate::runbook::action::Action;
 
@@ -24,8 +25,12 @@ impl Default for RealActions {
 
 impl RealActions {
     pub fn new() -> Self {
-        let host = std::env::var("DOCKER_HOST").ok();
-        Self { http: OnceLock::new(), docker: docker::Engine::new(host.as_deref()) }
+        Self::with_docker(std::env::var("DOCKER_HOST").ok().as_deref())
+    }
+
+    /// With the Docker engine at `host`, as `DOCKER_HOST` has it.
+    pub fn with_docker(host: Option<&str>) -> Self {
+        Self { http: OnceLock::new(), docker: docker::Engine::new(host) }
     }
 
     fn http(&self) -> Result<&reqwest::Client, Failure> {
@@ -73,5 +78,9 @@ impl Actions for RealActions {
             }
             _ => Probe::DidNotHappen,
         }
+    }
+
+    async fn identify(&self, context: &Context) -> Found {
+        identify::identify(&self.docker, context).await
     }
 }

@@ -27,7 +27,7 @@ pub fn of(state: &State, scoped: Scoped<'_>) -> Value {
             insert(&mut steps, path, of_step(step));
         }
     }
-    json!({
+    let mut context = json!({
         "options": options(state, scope),
         "steps": steps,
         "target": state.created.target,
@@ -38,7 +38,20 @@ pub fn of(state: &State, scoped: Scoped<'_>) -> Value {
             "requester": state.created.requester.name,
         },
         "scenario": scenario(state),
-    })
+    });
+    if state.created.command.undoes.is_some() {
+        // Empty where nobody has chosen a run yet: in a preview.
+        let undone = state.created.undone.as_ref().map_or_else(|| json!({}), |undone| undone.context.clone());
+        context["undone"] = undone;
+    }
+    context
+}
+
+/// What another run, which takes this one back, sees of it.
+pub fn for_undoing(state: &State) -> Value {
+    let mut context = of(state, Scoped::Command);
+    let wanted = ["options", "steps", "run"].map(|name| (name.to_owned(), context[name].take()));
+    Value::Object(wanted.into_iter().collect())
 }
 
 /// The name of the database that a run restores into.

@@ -35,11 +35,11 @@ impl Delivery {
 pub fn of(event: &Event, action: Option<&Action>) -> &'static [Delivery] {
     match event {
         Event::StepSucceeded { .. } if matches!(action, Some(Action::Notify(_))) => &[Delivery::Channel],
-        Event::ApprovalAsked(_) | Event::QuestionAsked { .. } | Event::Paged(_) => {
+        Event::ApprovalAsked(_) | Event::QuestionAsked { .. } | Event::GlassBroken(_) | Event::Paged(_) => {
             &[Delivery::Channel, Delivery::Thread]
         }
         Event::Finished { .. } => &[Delivery::Thread],
-        Event::RunCreated(_) | Event::Recovered => &[],
+        Event::RunCreated(_) | Event::Recovered | Event::Joined { .. } => &[],
         _ => &[Delivery::Thread],
     }
 }

@@ -1,16 +1,24 @@
 //! What can be written about a run. Append-only; a variant or field that was ever written stays readable.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{outcome::Outcome, rungs::Rung};
+use super::{
+    glass::{Glass, GlassBroken},
+    lockdown::Lockdown,
+    outcome::Outcome,
+    rungs::Rung,
+};
 use crate::{
     clock::Timestamp,
     config::settings::{DiscordId, Scenario},
-    ids::RunId,
-    runbook::{action::Action, definition::Command},
+    ids::{IncidentId, RunId},
+    runbook::{
+        action::Action,
+        definition::{Command, Risk},
+    },
 };
 
 /// One line of the journal.
@@ -44,10 +52,48 @@ pub struct Created {
     /// The target's settings as templates see them; no secrets.
     pub target: Value,
     pub scenario: Option<Scenario>,
+    /// The disaster that it recovers from; its ladders are climbed instead of the run's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incident: Option<IncidentId>,
     /// When people are called, in the order of their times.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rungs: Vec<Rung>,
+    /// What its file locks, rendered.
     pub lock: Option<String>,
+    /// Under which circumstances one person may let it go on alone; nobody may when none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub glass: Option<Glass>,
+    /// The run that this one takes back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undone: Option<Undone>,
+    /// What stood when the run began, in a run that is free in a lockdown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub locked_down: Option<Lockdown>,
+}
+
+impl Created {
+    /// Whether its command may leave its target another than it was.
+    pub fn may_change_its_target(&self) -> bool {
+        self.command.risk >= Risk::Risky
+    }
+
+    /// The names that no other run has while this one goes on: what its file locks, and the target that it may do harm to,
+    /// whatever its file says.
+    pub fn locks(&self) -> BTreeSet<String> {
+        let of_target = self.command.target.as_ref().filter(|_| self.may_change_its_target());
+        self.lock.clone().into_iter().chain(of_target.map(|target| format!("target:{target}"))).collect()
+    }
+}
+
+/// A run that is taken back by another.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Undone {
+    pub run: RunId,
+    pub command: String,
+    /// What templates saw of it at its end.
+    pub context: Value,
+    /// The newest run that may change the target when it was found that nothing has been changed there since.
+    pub newest: RunId,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -110,6 +156,8 @@ pub enum Event {
         by: Person,
         plan_hash: String,
     },
+    /// One person lets the run go on without the approval.
+    GlassBroken(Box<GlassBroken>),
     ApprovalDenied {
         round: u32,
         by: Person,
@@ -165,6 +213,19 @@ pub enum Event {
         step: String,
         attempt: u32,
         message: String,
+    },
+    /// A lockdown holds the run before its next step.
+    Held {
+        lockdown: Lockdown,
+    },
+    /// The lockdown was lifted; the run goes on.
+    Released {
+        by: String,
+        reason: String,
+    },
+    /// An incident was opened for it; whose ladders are climbed from here on, instead of the run's own.
+    Joined {
+        incident: IncidentId,
     },
     /// A rung was due and recovery was not verified: people are called.
     Paged(Box<Paged>),
@@ -223,6 +284,8 @@ pub enum FailureKind {
     TimedOut,
     Refused,
     Cancelled,
+    /// The target leads to other servers than the recorded ones: the run ends, and nothing is taken back there.
+    WrongTarget,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -273,6 +336,7 @@ impl Event {
             Self::StepSkipped { .. } => "step-skipped",
             Self::ApprovalAsked(_) => "approval-asked",
             Self::ApprovalGiven { .. } => "approval-given",
+            Self::GlassBroken(_) => "glass-broken",
             Self::ApprovalDenied { .. } => "approval-denied",
             Self::ApprovalWithdrawn { .. } => "approval-withdrawn",
             Self::ApprovalExpired { .. } => "approval-expired",
@@ -285,6 +349,9 @@ impl Event {
             Self::UndoStarted { .. } => "undo-started",
             Self::UndoSucceeded { .. } => "undo-succeeded",
             Self::UndoFailed { .. } => "undo-failed",
+            Self::Held { .. } => "held",
+            Self::Released { .. } => "released",
+            Self::Joined { .. } => "joined",
             Self::Paged(_) => "paged",
             Self::Recovered => "recovered",
             Self::Finished { .. } => "finished",

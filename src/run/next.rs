@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::{
     context::{self, Scoped},
     event::{Choice, FailureKind},
+    lockdown,
     outcome::Outcome,
     state::{ApprovalState, Ending, State, Status, StepState, Undo},
 };
@@ -120,9 +121,21 @@ pub enum WaitingOn {
     /// Somebody to press "Ask again".
     AskAgain,
     Answer,
+    /// The lockdown to be lifted.
+    Lockdown,
 }
 
 pub fn next(state: &State, now: Timestamp) -> Next {
+    match unhindered(state, now) {
+        forbidden if state.held.is_some() && lockdown::forbids(state, &forbidden) => {
+            Next::Wait { until: approval_expiry(state), on: WaitingOn::Lockdown }
+        }
+        next => next,
+    }
+}
+
+/// What comes next where no lockdown is in the way.
+pub fn unhindered(state: &State, now: Timestamp) -> Next {
     if state.finished.is_some() {
         return Next::Ended;
     }
@@ -193,7 +206,8 @@ fn ask(state: &State, round: u32) -> Next {
     let unless = state.created.command.approval.as_ref().and_then(|approval| approval.unless.as_deref());
     let proved =
         unless.is_some_and(|proof| template::holds(proof, &context::of(state, Scoped::Command)).unwrap_or(false));
-    if proved { Next::WaiveApproval { round } } else { Next::AskApproval { round } }
+    // After a lockdown it is hours since anything was seen.
+    if proved && state.last_held.is_none() { Next::WaiveApproval { round } } else { Next::AskApproval { round } }
 }
 
 /// Whether the run goes on behind this step.
@@ -203,7 +217,7 @@ fn is_behind(step: &StepState) -> bool {
         Status::Failed { kind, .. } => {
             !step.may_retry(*kind)
                 && step.definition.on_failure() == OnFailure::Continue
-                && *kind != FailureKind::Cancelled
+                && !matches!(kind, FailureKind::Cancelled | FailureKind::WrongTarget)
         }
         _ => false,
     }
@@ -262,6 +276,10 @@ fn after_failure(state: &State, index: usize, kind: FailureKind, message: &str, 
             Some(at) if at > now => Next::Wait { until: Some(at), on: WaitingOn::Retry },
             _ => Next::Begin { step: index },
         };
+    }
+    if kind == FailureKind::WrongTarget {
+        // Whatever the file says of a failure, and without taking back: that would be done there, too.
+        return Next::Finish { outcome: Outcome::Refused, message: message.to_owned() };
     }
     let refused = kind == FailureKind::Refused || step.definition.on_failure() == OnFailure::Refuse;
     let outcome = if refused { Outcome::Refused } else { Outcome::Failed };
@@ -337,7 +355,11 @@ fn stuck(step: &StepState, why: &str) -> String {
 fn to_be_undone(step: &StepState) -> bool {
     match step.definition.undo_when {
         UndoWhen::Succeeded => step.status == Status::Succeeded,
-        UndoWhen::Started => step.attempts > 0,
+        UndoWhen::Started => {
+            // What was refused because of where it would have been done was not begun.
+            let elsewhere = matches!(step.status, Status::Failed { kind: FailureKind::WrongTarget, .. });
+            step.attempts > 0 && (step.touched || !elsewhere)
+        }
     }
 }
 

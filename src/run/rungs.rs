@@ -30,7 +30,8 @@ pub struct Rung {
 /// The rungs of a run that begins at `at`; none without a scenario.
 pub fn of(scenario: Option<&Scenario>, ladder: &[RungSettings], at: Timestamp) -> Vec<Rung> {
     let Some(scenario) = scenario else { return Vec::new() };
-    let rungs = ladder.iter().map(|rung| Rung {
+    // Whoever starts a run knows of it: at 0 % nobody has to be told.
+    let rungs = ladder.iter().filter(|rung| rung.at > 0).map(|rung| Rung {
         percent: rung.at,
         due_at: at + share(scenario.rto.0, rung.at),
         page: rung.page.clone(),

@@ -3,17 +3,20 @@
 //! [`State::apply`] is one `match` of legal transitions; anything else is an [`Illegal`] and changes nothing. So the
 //! journal cannot hold a history that could not have happened, whoever writes it.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use serde_json::{Map, Value};
 
 use super::{
     event::{ApprovalAsked, Choice, Created, Entry, Event, FailureKind, Paged, Person, SkipReason},
+    glass::{self, GlassBroken},
+    lockdown::{self, Lockdown},
+    next::Next,
     outcome::Outcome,
 };
 use crate::{
     clock::Timestamp,
-    ids::RunId,
+    ids::{IncidentId, RunId},
     runbook::{
         action::Action,
         definition::{Effect, OnFailure, Step},
@@ -29,10 +32,20 @@ pub struct State {
     /// In the order of the definition.
     pub steps: Vec<StepState>,
     pub approval: ApprovalState,
+    /// How many calls for approval expired although somebody could have answered, and nobody did.
+    pub unanswered: u32,
+    /// The round of the call for approval that a lockdown came into: nobody's yes counted for a while.
+    pub disturbed: Option<u32>,
     pub question: Option<Question>,
     pub cancelled: Option<Person>,
+    /// The disaster that it recovers from.
+    pub incident: Option<IncidentId>,
     /// What was used last of the run's rungs, and when.
     pub paged: Option<(Timestamp, Paged)>,
+    /// The lockdown that the run waits for the end of.
+    pub held: Option<Lockdown>,
+    /// When the last lockdown began that it was held by: what had been proved before does not hold any more.
+    pub last_held: Option<Timestamp>,
     /// Once set, nothing goes forward any more: what was done is taken back, then the run ends like this.
     pub ending: Option<Ending>,
     pub recovered_at: Option<Timestamp>,
@@ -107,6 +120,8 @@ pub enum ApprovalState {
         asked_at: Timestamp,
         given_at: Timestamp,
         yes: Vec<Person>,
+        /// Who let it go on without those who had to approve.
+        forced: Option<Forced>,
     },
     Denied {
         by: Person,
@@ -114,6 +129,7 @@ pub enum ApprovalState {
     },
     /// Nobody was asked: the emergency is proved.
     Waived {
+        round: u32,
         because: String,
     },
     /// Waits for somebody to press "Ask again".
@@ -121,6 +137,13 @@ pub enum ApprovalState {
         round: u32,
         why: Lapse,
     },
+}
+
+/// The glass is broken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Forced {
+    pub by: Person,
+    pub reason: String,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -182,9 +205,14 @@ impl State {
             created_at: entry.at,
             steps,
             approval,
+            unanswered: 0,
+            disturbed: None,
             question: None,
             cancelled: None,
+            incident: created.incident,
             paged: None,
+            held: None,
+            last_held: None,
             ending: None,
             recovered_at: None,
             finished: None,
@@ -255,7 +283,7 @@ impl State {
                 step.outputs.clone_from(found);
                 step.status = Status::Failed { kind: *kind, message: message.clone() };
                 // What was refused was not begun.
-                step.touched |= *kind != FailureKind::Refused;
+                step.touched |= !matches!(kind, FailureKind::Refused | FailureKind::WrongTarget);
                 step.ended_at = Some(at);
                 step.summary = message.clone();
             }
@@ -288,6 +316,7 @@ impl State {
             }
             Event::ApprovalAsked(asked) => {
                 self.goes_on()?;
+                self.is_let(&Next::AskApproval { round: asked.round })?;
                 match &self.approval {
                     ApprovalState::NotAsked { round } if *round == asked.round => {
                         self.approval =
@@ -297,6 +326,7 @@ impl State {
                 }
             }
             Event::ApprovalGiven { round, by, plan_hash } => self.give(*round, by, plan_hash, at)?,
+            Event::GlassBroken(broken) => self.break_glass(broken, at)?,
             Event::ApprovalWithdrawn { round, by } => self.withdraw(*round, by)?,
             Event::ApprovalDenied { round, by, reason } => {
                 self.asked_in(*round)?;
@@ -305,9 +335,13 @@ impl State {
             }
             Event::ApprovalExpired { round } => {
                 self.goes_on()?;
-                if !matches!(&self.approval, ApprovalState::Pending { asked, .. } if asked.round == *round) {
-                    return Err(format!("the approval is {}", self.approval.name()));
-                }
+                let nobody_answered = match &self.approval {
+                    ApprovalState::Pending { asked, yes, .. } if asked.round == *round => yes.is_empty(),
+                    other => return Err(format!("the approval is {}", other.name())),
+                };
+                // A lockdown must not make grounds for breaking the glass.
+                let could_be_answered = self.held.is_none() && self.disturbed != Some(*round);
+                self.unanswered += u32::from(nobody_answered && could_be_answered);
                 self.approval = ApprovalState::Lapsed { round: *round, why: Lapse::Expired };
             }
             Event::ApprovalVoided { round, reason } => {
@@ -316,9 +350,10 @@ impl State {
             }
             Event::ApprovalWaived { round, because } => {
                 self.goes_on()?;
+                self.is_let(&Next::WaiveApproval { round: *round })?;
                 match &self.approval {
                     ApprovalState::NotAsked { round: due } if due == round => {
-                        self.approval = ApprovalState::Waived { because: because.clone() };
+                        self.approval = ApprovalState::Waived { round: *round, because: because.clone() };
                     }
                     other => return Err(format!("the approval is {}", other.name())),
                 }
@@ -367,6 +402,26 @@ impl State {
                 }
                 step.undo = Undo::Failed { attempt: *attempt, message: message.clone() };
             }
+            Event::Held { lockdown } => {
+                if self.held.is_some() {
+                    return Err("it is held already".to_owned());
+                }
+                if lockdown::is_free(self.created.command.risk) {
+                    return Err("what only reads or always helps is never held".to_owned());
+                }
+                self.void_every_yes();
+                self.last_held = Some(lockdown.at);
+                self.held = Some(lockdown.clone());
+            }
+            Event::Released { .. } => {
+                self.held.take().ok_or("it is not held")?;
+            }
+            Event::Joined { incident } => {
+                if let Some(there) = self.incident {
+                    return Err(format!("it belongs to incident {}", there.short()));
+                }
+                self.incident = Some(*incident);
+            }
             Event::Paged(paged) => self.page(paged, at)?,
             Event::Recovered => {
                 self.recovered_at.get_or_insert(at);
@@ -378,6 +433,32 @@ impl State {
             }
         }
         Ok(())
+    }
+
+    /// Whoever locks down may do so because of one of those who said yes: what has not begun yet is asked again.
+    fn void_every_yes(&mut self) {
+        if self.gate_passed() {
+            return;
+        }
+        match &mut self.approval {
+            ApprovalState::Pending { asked, yes, .. } => {
+                yes.clear();
+                self.disturbed = Some(asked.round);
+            }
+            ApprovalState::Given { asked: ApprovalAsked { round, .. }, .. } | ApprovalState::Waived { round, .. } => {
+                self.approval = ApprovalState::NotAsked { round: *round + 1 };
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether somebody was asked, or need not be, for what has not begun yet.
+    pub fn approval_is_at_stake(&self) -> bool {
+        let is_asked = matches!(
+            self.approval,
+            ApprovalState::Pending { .. } | ApprovalState::Given { .. } | ApprovalState::Waived { .. }
+        );
+        is_asked && !self.gate_passed()
     }
 
     /// The first reason to end counts. What was asked is settled by it.
@@ -406,6 +487,7 @@ impl State {
             return Err("a question is open".to_owned());
         }
         let index = self.index(id)?;
+        self.is_let(&Next::Begin { step: index })?;
         if let Some(before) = self.steps[..index].iter().find(|step| !step.is_over()) {
             return Err(format!("step {} is {}", before.definition.id, before.status.name()));
         }
@@ -422,6 +504,14 @@ impl State {
             return Err(format!("the approval is {}", self.approval.name()));
         }
         Ok(())
+    }
+
+    /// What a lockdown does not forbid.
+    fn is_let(&self, next: &Next) -> Result<(), String> {
+        match &self.held {
+            Some(lockdown) if lockdown::forbids(self, next) => Err(format!("{} locked drbot down", lockdown.by)),
+            _ => Ok(()),
+        }
     }
 
     fn may_ask(&self, id: &str) -> Result<(), String> {
@@ -445,7 +535,9 @@ impl State {
         if self.ending.is_none() && self.rollback().is_none() {
             return Err("the run is not being ended".to_owned());
         }
-        let step = &self.steps[self.index(id)?];
+        let index = self.index(id)?;
+        self.is_let(&Next::Undo { step: index, attempt })?;
+        let step = &self.steps[index];
         let before = match &step.undo {
             Undo::None => 0,
             Undo::Running { attempt } | Undo::Failed { attempt, .. } => *attempt,
@@ -498,12 +590,16 @@ impl State {
     /// How the run ends when the step that failed says that all is taken back then.
     pub fn rollback(&self) -> Option<Ending> {
         self.steps.iter().find_map(|step| match &step.status {
-            Status::Failed { kind, message } if step.definition.on_failure() == OnFailure::Undo => Some(Ending {
-                outcome: if *kind == FailureKind::Refused { Outcome::Refused } else { Outcome::RolledBack },
-                message: format!("{}: {message}", step.definition.name),
-                undo: true,
-                past_return: false,
-            }),
+            Status::Failed { kind, message }
+                if step.definition.on_failure() == OnFailure::Undo && *kind != FailureKind::WrongTarget =>
+            {
+                Some(Ending {
+                    outcome: if *kind == FailureKind::Refused { Outcome::Refused } else { Outcome::RolledBack },
+                    message: format!("{}: {message}", step.definition.name),
+                    undo: true,
+                    past_return: false,
+                })
+            }
             _ => None,
         })
     }
@@ -533,8 +629,42 @@ impl State {
                 asked_at: *asked_at,
                 given_at: at,
                 yes: std::mem::take(yes),
+                forced: None,
             };
         }
+        Ok(())
+    }
+
+    fn break_glass(&mut self, broken: &GlassBroken, at: Timestamp) -> Result<(), String> {
+        self.goes_on()?;
+        if self.created.glass.is_none() {
+            return Err("nobody may let it go on alone".to_owned());
+        }
+        if let Some(lockdown) = &self.held {
+            return Err(format!("{} locked drbot down", lockdown.by));
+        }
+        let ApprovalState::Pending { asked, asked_at, yes } = &self.approval else {
+            return Err(format!("the approval is {}", self.approval.name()));
+        };
+        if asked.round != broken.round || asked.plan_hash != broken.plan_hash {
+            return Err("it is of another plan".to_owned());
+        }
+        if at >= asked.expires_at {
+            return Err("it has expired".to_owned());
+        }
+        if !glass::says_why(&broken.reason) {
+            return Err("it needs a reason".to_owned());
+        }
+        if glass::grounds(self, at).is_none() {
+            return Err("the deadline is not near, and nobody has let the question expire".to_owned());
+        }
+        self.approval = ApprovalState::Given {
+            asked: asked.clone(),
+            asked_at: *asked_at,
+            given_at: at,
+            yes: yes.clone(),
+            forced: Some(Forced { by: broken.by.clone(), reason: broken.reason.clone() }),
+        };
         Ok(())
     }
 
@@ -543,16 +673,18 @@ impl State {
         if self.gate_passed() {
             return Err("the step has begun".to_owned());
         }
-        let (asked, asked_at, yes) = match &self.approval {
-            ApprovalState::Pending { asked, asked_at, yes } | ApprovalState::Given { asked, asked_at, yes, .. }
-                if asked.round == round =>
-            {
-                (asked.clone(), *asked_at, yes.clone())
+        let (asked, asked_at, yes, forced) = match &self.approval {
+            ApprovalState::Pending { asked, asked_at, yes } if asked.round == round => {
+                (asked.clone(), *asked_at, yes.clone(), None)
+            }
+            ApprovalState::Given { asked, asked_at, yes, forced, .. } if asked.round == round => {
+                (asked.clone(), *asked_at, yes.clone(), forced.as_ref())
             }
             other => return Err(format!("the approval is {}", other.name())),
         };
+        let forced_it = forced.is_some_and(|forced| forced.by.id == by.id);
         let left: Vec<_> = yes.iter().filter(|person| person.id != by.id).cloned().collect();
-        if left.len() == yes.len() {
+        if left.len() == yes.len() && !forced_it {
             return Err(format!("{} had not approved", by.name));
         }
         self.approval = ApprovalState::Pending { asked, asked_at, yes: left };
@@ -642,6 +774,12 @@ impl State {
 
     pub fn step(&self, id: &str) -> Option<&StepState> {
         self.steps.iter().find(|step| step.definition.id == id)
+    }
+
+    /// The Recovery Time Objective, where the run says when recovery is verified.
+    pub fn objective(&self) -> Option<Duration> {
+        self.created.command.recovered.as_ref()?;
+        self.created.scenario.as_ref().map(|scenario| scenario.rto.0)
     }
 
     /// The step that waits for the approval.

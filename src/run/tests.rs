@@ -2,5 +2,6 @@
 
 mod build;
 mod decisions;
+mod lockdowns;
 mod properties;
 mod transitions;

@@ -84,7 +84,11 @@ impl Action {
             Self::Compose(compose) => matches!(compose, Compose::Ps { .. }),
             Self::Postgres(postgres) => !matches!(
                 postgres,
-                Postgres::Restore { .. } | Postgres::Swap { .. } | Postgres::Writes { .. } | Postgres::Drop { .. }
+                Postgres::Restore { .. }
+                    | Postgres::Swap { .. }
+                    | Postgres::SwapBack { .. }
+                    | Postgres::Writes { .. }
+                    | Postgres::Drop { .. }
             ),
             Self::Host(_) | Self::Metrics(_) | Self::Network(_) | Self::Wait(_) | Self::Ask(_) | Self::Notify(_) => {
                 true
@@ -369,8 +373,12 @@ pub enum Postgres {
     /// Result fields: `tables`, `rows`, `newest`, `checks` (list of sentences).
     Integrity { database: String, backup: String },
     /// Puts `with` in the place of `database`, by rename or, for a fresh server, by container. Refuses writes in it until `writes` allows them.
-    /// Result fields: `kept` (name of the damaged database or volume), `kept_size` (bytes), `drop_hint` (how to drop it later), `interrupted_ms`.
+    /// Result fields: `kept` (name of the damaged database or volume), `kept_size` (bytes), `drop_hint` (how to drop it later), `interrupted_ms`,
+    /// `live_oid` and `kept_oid` (of the two databases; null for containers).
     Swap { database: String, with: String },
+    /// Takes a swap by rename back: the database `kept` takes the name `database` again, and the one that has it is kept under another
+    /// name. Refuses unless both are those with these OIDs. Refuses writes in it until `writes` allows them. Result fields: those of `swap`.
+    SwapBack { database: String, kept: String, kept_oid: String, live_oid: String },
     /// Refuses or allows writes in a database (`default_transaction_read_only`), and ends the sessions that would not notice.
     Writes { database: String, allow: bool },
     /// Drops a database that a run made (its name must be one that drbot gives).

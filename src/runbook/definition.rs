@@ -42,8 +42,7 @@ pub struct Command {
     #[serde(default)]
     #[schemars(example = ["operator"])]
     pub roles: Vec<String>,
-    /// A template; two runs with the same lock never run at once. A risky or destructive command that has none locks its
-    /// target: `target:prod`.
+    /// A template; two runs with the same lock never run at once. A risky or destructive command locks its target besides.
     #[serde(default)]
     #[schemars(example = &"target:{{ target.name }}")]
     pub lock: Option<String>,
@@ -58,6 +57,10 @@ pub struct Command {
     /// A yes of somebody else. Needed by a command of risk `destructive`.
     #[serde(default)]
     pub approval: Option<Approval>,
+    /// The command whose runs this one takes back. It is started by `/undo` alone, and sees the run that it takes back as `undone`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"restore-db")]
+    pub undoes: Option<String>,
     /// What is done, one step after another.
     #[schemars(length(min = 1))]
     pub steps: Vec<Step>,
@@ -74,7 +77,8 @@ pub struct Command {
 pub enum Risk {
     /// Only reads.
     Read,
-    /// Always helps, like a halt. Never throttled.
+    /// Only brakes, like a halt, and can be given again at any moment: never throttled, locked or held. Besides reading it stops
+    /// containers, cuts them off networks, refuses writes, and asks the target's own API, which its file vouches for.
     Safe,
     /// May do harm.
     Risky,
@@ -249,6 +253,10 @@ pub struct Step {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(example = &"steps.look.running")]
     pub when: Option<String>,
+    /// About how long it takes: what the forecast goes by until runs have been measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"20s")]
+    pub takes: Option<Span>,
     /// The limit of one attempt. Required for everything but reads (10 s when left out), and for `wait.until`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Span>,

@@ -238,7 +238,9 @@ fn of_postgres(postgres: &Postgres) -> Known {
         ),
         Postgres::Restore { .. } => Known::fields(&["server", "container", "volume", "database", "bytes"], &[]),
         Postgres::Integrity { .. } => Known::fields(&["rows", "newest"], &["tables", "checks"]),
-        Postgres::Swap { .. } => Known::fields(&["kept", "kept_size", "drop_hint", "interrupted_ms"], &[]),
+        Postgres::Swap { .. } | Postgres::SwapBack { .. } => {
+            Known::fields(&["kept", "kept_size", "drop_hint", "interrupted_ms", "live_oid", "kept_oid"], &[])
+        }
         Postgres::Writes { .. } | Postgres::Drop { .. } => Known::none(),
         Postgres::Loss { .. } => Known::fields(&["seconds", "rows", "is_least", "at_most", "how"], &[]),
         Postgres::Sql { .. } => Known::fields(&["count"], &["rows"]),

@@ -106,19 +106,23 @@ impl Object for SoFar {
     }
 }
 
-/// A context in which `steps` knows what is in `context` and answers "later" for everything else.
+/// A context in which `steps` (and `undone`) know what is in `context` and answer "later" for everything else.
 pub fn so_far(context: &serde_json::Value, watch: &Watch) -> Value {
     let mut entries: Vec<(String, Value)> = Vec::new();
     let mut steps = serde_json::Map::new();
+    let later = |path: &str, known: &serde_json::Map<String, serde_json::Value>| {
+        Value::from_object(SoFar { path: path.to_owned(), known: known.clone(), watch: watch.clone() })
+    };
     if let serde_json::Value::Object(fields) = context {
         for (name, value) in fields {
             match (name.as_str(), value) {
                 ("steps", serde_json::Value::Object(known)) => steps = known.clone(),
+                // A run that nobody has chosen yet.
+                ("undone", serde_json::Value::Object(known)) => entries.push((name.clone(), later("undone", known))),
                 _ => entries.push((name.clone(), Value::from(Serde(value)))),
             }
         }
     }
-    let steps = SoFar { path: "steps".to_owned(), known: steps, watch: watch.clone() };
-    entries.push(("steps".to_owned(), Value::from_object(steps)));
+    entries.push(("steps".to_owned(), later("steps", &steps)));
     Value::from_pairs(entries)
 }

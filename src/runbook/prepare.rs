@@ -18,15 +18,28 @@ use super::{
     suggest,
 };
 
-pub(super) const COMMAND_KEYS: [&str; 11] =
-    ["summary", "scenario", "risk", "roles", "lock", "target", "options", "approval", "steps", "recovered", "next"];
+pub(super) const COMMAND_KEYS: [&str; 12] = [
+    "summary",
+    "scenario",
+    "risk",
+    "roles",
+    "lock",
+    "target",
+    "options",
+    "approval",
+    "undoes",
+    "steps",
+    "recovered",
+    "next",
+];
 
 /// What may stand in a step beside its action.
-pub(crate) const STEP_KEYS: [&str; 16] = [
+pub(crate) const STEP_KEYS: [&str; 17] = [
     "id",
     "name",
     "why",
     "when",
+    "takes",
     "timeout",
     "retry",
     "effect",
@@ -213,7 +226,7 @@ mod tests {
         );
         insta::assert_snapshot!(read(&text).1.join("\n"), @"
         c.toml:6:1: unknown key `htpp`
-            did you mean `http`? allowed: ask, call, check, compose, docker, effect, exec, expect, host, http, id, keep, metrics, name, network, notify, on_failure, outputs, parallel, point_of_no_return, postgres, retry, says, timeout, undo, undo_when, versions, wait, when, why
+            did you mean `http`? allowed: ask, call, check, compose, docker, effect, exec, expect, host, http, id, keep, metrics, name, network, notify, on_failure, outputs, parallel, point_of_no_return, postgres, retry, says, takes, timeout, undo, undo_when, versions, wait, when, why
         c.toml:7:1: this step has no action
             one of: http, docker, compose, versions, postgres, host, metrics, network, exec, wait, ask, notify, parallel, call
         c.toml:14:1: a step has exactly one action; this one has `host` and `exec`
@@ -223,7 +236,7 @@ mod tests {
         c.toml:23:10: unknown key `nothing`
             allowed: ask, call, compose, docker, exec, host, http, metrics, network, notify, parallel, postgres, versions, wait
         c.toml:24:1: unknown key `scope`
-            allowed: ask, call, check, compose, docker, effect, exec, expect, host, http, id, keep, metrics, name, network, notify, on_failure, outputs, parallel, point_of_no_return, postgres, retry, says, timeout, undo, undo_when, versions, wait, when, why
+            allowed: ask, call, check, compose, docker, effect, exec, expect, host, http, id, keep, metrics, name, network, notify, on_failure, outputs, parallel, point_of_no_return, postgres, retry, says, takes, timeout, undo, undo_when, versions, wait, when, why
         ");
     }
 }

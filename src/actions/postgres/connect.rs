@@ -189,6 +189,21 @@ pub async fn run(connection: &mut PgConnection, context: &Context, sql: String) 
     }
 }
 
+/// The identifier that initdb gave the target's cluster: another server has another, whatever its databases are called.
+///
+/// # Errors
+/// What the server says, or that it cannot be reached.
+pub async fn system_identifier(context: &Context) -> Result<String, Failure> {
+    // Whatever has become of the target's own database, the server has this one.
+    let aside = aside_from(&target(context)?.database);
+    let mut connection = open(&live(context)?, aside, context).await?;
+    let sql = "SELECT system_identifier::text AS id FROM pg_control_system()";
+    let rows = rows(&mut connection, context, sql.to_owned()).await?;
+    let _ = connection.close().await;
+    let row = rows.first().ok_or_else(|| Failure::failed("the server has no system identifier"))?;
+    row.try_get("id").map_err(|error| failed(context, "the system identifier", &error))
+}
+
 /// Rows of a query that was put together from quoted names.
 ///
 /// # Errors

@@ -31,6 +31,8 @@ mod writes;
 
 use sqlx::Connection;
 
+pub use self::connect::system_identifier;
+
 use super::{Context, Done, Failure, Fields, Probe, docker};
 use crate::runbook::action::Postgres;
 
@@ -39,6 +41,9 @@ use crate::runbook::action::Postgres;
 pub async fn prepare(engine: &docker::Engine, action: &Postgres, context: &Context) -> Result<Fields, Failure> {
     match action {
         Postgres::Swap { database, with } => Box::pin(swap::prepare(engine, context, database, with)).await,
+        Postgres::SwapBack { database, kept, kept_oid, live_oid } => {
+            Box::pin(swap::prepare_back(context, database, kept, [live_oid, kept_oid])).await
+        }
         _ => Ok(Fields::new()),
     }
 }
@@ -57,6 +62,7 @@ pub async fn perform(engine: &docker::Engine, action: &Postgres, context: &Conte
         }
         Postgres::Integrity { database, backup } => integrity::perform(engine, context, database, backup).await,
         Postgres::Swap { database, with } => Box::pin(swap::perform(engine, context, database, with)).await,
+        Postgres::SwapBack { database, kept, .. } => Box::pin(swap::perform_back(context, database, kept)).await,
         Postgres::Writes { database, allow } => writes::perform(context, database, *allow).await,
         Postgres::Drop { database } => drop_database(engine, context, database).await,
         Postgres::Loss { database } => loss::perform(context, database).await,
@@ -71,6 +77,9 @@ pub async fn probe(engine: &docker::Engine, action: &Postgres, context: &Context
     }
     match action {
         Postgres::Swap { database, with } => Box::pin(swap::probe(engine, context, database, with)).await,
+        Postgres::SwapBack { database, kept, .. } => {
+            Box::pin(swap::probe_renames(context, database, kept, swap::Way::Back)).await
+        }
         _ => Probe::DidNotHappen,
     }
 }

@@ -61,12 +61,20 @@ pub fn must_be_scratch(name: &str) -> Result<(), Failure> {
 
 /// What the damaged database is called after the swap, cut so that it fits.
 pub fn damaged(database: &str, run: &str) -> String {
-    let tail = format!("_damaged_{run}");
+    with_tail(database, &format!("_damaged_{run}"))
+}
+
+/// What the restored database is called after its swap was taken back.
+pub fn taken_back(database: &str, run: &str) -> String {
+    with_tail(database, &format!("_undone_{run}"))
+}
+
+fn with_tail(database: &str, tail: &str) -> String {
     let mut head = database.to_owned();
     while head.len() + tail.len() > LONGEST {
         head.pop();
     }
-    head + tail.as_str()
+    head + tail
 }
 
 /// The fresh server of a run, beside the one that does not start.

@@ -66,7 +66,69 @@ pub async fn perform(engine: &docker::Engine, context: &Context, database: &str,
     if switch::is_asked_for(context) {
         return Box::pin(switch::perform(engine, context, database)).await;
     }
-    by_rename(context, database, with).await
+    by_rename(context, database, with, Way::There).await
+}
+
+/// Which way names change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// The restored database takes the name of the damaged one.
+    There,
+    /// The damaged one has it again.
+    Back,
+}
+
+impl Way {
+    /// What the database is called from then on that has the name now.
+    fn kept(self, database: &str, context: &Context) -> String {
+        match self {
+            Self::There => names::damaged(database, &context.labels.run),
+            Self::Back => names::taken_back(database, &context.labels.run),
+        }
+    }
+}
+
+/// What must be known after a crash; and that both databases are the recorded ones.
+///
+/// # Errors
+/// When they are not, or it cannot be found out.
+pub async fn prepare_back(
+    context: &Context,
+    database: &str,
+    kept: &str,
+    [live_oid, kept_oid]: [&str; 2],
+) -> Result<Fields, Failure> {
+    let recorded = |oid: &str| {
+        oid.parse::<i64>().map_err(|_| {
+            Failure::refused(format!("it is not on record which databases changed places, so {kept} is left alone"))
+        })
+    };
+    let (live_oid, kept_oid) = (recorded(live_oid)?, recorded(kept_oid)?);
+    let mut connection = connect::open(&connect::live(context)?, aside_from(database), context).await?;
+    let live = oid(&mut connection, context, database).await?;
+    let beside = oid(&mut connection, context, kept).await?;
+    let size = data::size(&mut connection, context, database).await.ok();
+    let _ = connection.close().await;
+    if (live, beside) != (Some(live_oid), Some(kept_oid)) {
+        return Err(Failure::refused(format!(
+            "{database} and {kept} are not the databases any more that changed places; nothing was done"
+        )));
+    }
+    let facts = [
+        ("mode", json!("rename")),
+        ("old_oid", json!(live_oid)),
+        ("new_oid", json!(kept_oid)),
+        ("old_size", json!(size)),
+    ];
+    Ok(facts.map(|(name, value)| (name.to_owned(), value)).into_iter().collect())
+}
+
+/// `postgres.swap-back`.
+///
+/// # Errors
+/// Why not; what is live is as it was before then.
+pub async fn perform_back(context: &Context, database: &str, kept: &str) -> Result<Done, Failure> {
+    by_rename(context, database, kept, Way::Back).await
 }
 
 /// Whether a swap that was interrupted has happened.
@@ -74,6 +136,11 @@ pub async fn probe(engine: &docker::Engine, context: &Context, database: &str, w
     if switch::is_asked_for(context) {
         return Box::pin(switch::probe(engine, context)).await;
     }
+    probe_renames(context, database, with, Way::There).await
+}
+
+/// Whether names have changed.
+pub async fn probe_renames(context: &Context, database: &str, with: &str, way: Way) -> Probe {
     // The lost attempt's session, if the server has not noticed yet that nobody listens: what it was about to do, it
     // must not do after we have looked.
     match connect::live(context) {
@@ -81,7 +148,7 @@ pub async fn probe(engine: &docker::Engine, context: &Context, database: &str, w
         Err(failure) => return Probe::CannotTell(failure.to_string()),
     }
     match stands(context, database, with).await {
-        Ok(Stands::Swapped) => Probe::Happened(renamed(context, database, None)),
+        Ok(Stands::Swapped) => Probe::Happened(renamed(context, database, way, None)),
         Ok(Stands::AsBefore) => Probe::DidNotHappen,
         Ok(Stands::Otherwise(what)) => Probe::CannotTell(what),
         Err(failure) => Probe::CannotTell(failure.to_string()),
@@ -112,12 +179,12 @@ async fn stands(context: &Context, database: &str, with: &str) -> Result<Stands,
     })
 }
 
-async fn by_rename(context: &Context, database: &str, with: &str) -> Result<Done, Failure> {
+async fn by_rename(context: &Context, database: &str, with: &str, way: Way) -> Result<Done, Failure> {
     let live = connect::live(context)?;
-    let kept = names::damaged(database, &context.labels.run);
+    let kept = way.kept(database, context);
     match stands(context, database, with).await? {
         Stands::AsBefore => {}
-        Stands::Swapped => return Ok(renamed(context, database, None)),
+        Stands::Swapped => return Ok(renamed(context, database, way, None)),
         Stands::Otherwise(what) => return Err(Failure::refused(what)),
     }
     let mut connection = connect::open(&live, aside_from(database), context).await?;
@@ -140,9 +207,9 @@ async fn by_rename(context: &Context, database: &str, with: &str) -> Result<Done
     let interrupted = begin.elapsed();
     drop(connection);
     if let Err(failure) = done {
-        return settle(context, &live, database, with, failure).await;
+        return settle(context, &live, (database, with, way), failure).await;
     }
-    Ok(renamed(context, database, Some(interrupted)))
+    Ok(renamed(context, database, way, Some(interrupted)))
 }
 
 /// Tries until nobody is in the way. Each try is a transaction; COMMIT is a statement of its own, so that a client that
@@ -166,14 +233,13 @@ async fn rename(connection: &mut PgConnection, context: &Context, renames: &str)
 async fn settle(
     context: &Context,
     live: &Server,
-    database: &str,
-    with: &str,
+    (database, with, way): (&str, &str, Way),
     failure: Failure,
 ) -> Result<Done, Failure> {
     connect::end_own_sessions(live, context).await;
     let calm = connect::calm(context);
     match stands(&calm, database, with).await {
-        Ok(Stands::Swapped) => Ok(renamed(context, database, None)),
+        Ok(Stands::Swapped) => Ok(renamed(context, database, way, None)),
         Ok(Stands::AsBefore) => Err(failure),
         Ok(Stands::Otherwise(what)) => Err(Failure::Unknown { message: format!("{failure}; {what}") }),
         Err(lost) => Err(Failure::Unknown { message: format!("{failure}; whether it happened is not known: {lost}") }),
@@ -223,18 +289,24 @@ fn had_old(context: &Context) -> bool {
     context.facts.get("old_oid").is_some_and(|oid| !oid.is_null())
 }
 
-fn renamed(context: &Context, database: &str, interrupted: Option<Duration>) -> Done {
-    let kept = names::damaged(database, &context.labels.run);
+fn renamed(context: &Context, database: &str, way: Way, interrupted: Option<Duration>) -> Done {
+    let kept = way.kept(database, context);
     let (summary, kept, hint) = if had_old(context) {
-        let summary = format!("{database} is the restored one now; the damaged one is kept as {kept}");
+        let summary = match way {
+            Way::There => format!("{database} is the restored one now; the damaged one is kept as {kept}"),
+            Way::Back => format!("{database} is the one from before again; the restored one is kept as {kept}"),
+        };
         let hint = format!("DROP DATABASE {};", quoted(&kept).unwrap_or_default());
         (summary, kept, hint)
     } else {
         (format!("{database} is the restored one now"), NOTHING.to_owned(), String::new())
     };
+    let fact = |name: &str| context.facts.get(name).cloned().unwrap_or_default();
     Done::new(summary)
         .with("kept", kept)
-        .with("kept_size", context.facts.get("old_size").cloned().unwrap_or_default())
+        .with("kept_size", fact("old_size"))
         .with("drop_hint", hint)
         .with("interrupted_ms", json!(interrupted.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX))))
+        .with("live_oid", fact("new_oid"))
+        .with("kept_oid", fact("old_oid"))
 }

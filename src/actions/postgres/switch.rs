@@ -279,5 +279,8 @@ fn switched(context: &Context, parts: &Parts, took: Option<Duration>, size: Opti
         .with("kept_size", json!(size))
         .with("drop_hint", format!("docker rm {aside} && docker volume rm {old}"))
         .with("interrupted_ms", json!(took.map(|took| u64::try_from(took.as_millis()).unwrap_or(u64::MAX))))
+        // Databases did not change places.
+        .with("live_oid", Value::Null)
+        .with("kept_oid", Value::Null)
         .with_log([compose])
 }

@@ -10,6 +10,8 @@ use crate::{
     ids::RunId,
     run::{
         event::{ApprovalAsked, Choice, Created, Entry, Event, FailureKind, Paged, Person, SkipReason},
+        glass::{Glass, GlassBroken, Grounds},
+        lockdown::{self, Lockdown},
         next::{self, Next, WaitingOn},
         rungs::Rung,
         state::{ApprovalState, Illegal, State, Status},
@@ -55,6 +57,7 @@ pub fn step(id: &str, effect: Effect) -> Step {
         why: None,
         action: program("do"),
         when: None,
+        takes: None,
         timeout: Some(Span::from_secs(10)),
         retry: None,
         effect: Some(effect),
@@ -125,6 +128,7 @@ pub fn command(steps: Vec<Step>) -> Command {
         target: None,
         options: Default::default(),
         approval: None,
+        undoes: None,
         steps,
         recovered: None,
         next: None,
@@ -183,6 +187,15 @@ pub struct Tale {
     pub now: Timestamp,
 }
 
+pub fn held() -> Event {
+    let at = Timestamp::from_timestamp_micros(0).unwrap();
+    Event::Held { lockdown: Lockdown { by: "Lena".to_owned(), at, reason: "why".to_owned() } }
+}
+
+pub fn released() -> Event {
+    Event::Released { by: "root".to_owned(), reason: "over".to_owned() }
+}
+
 impl Tale {
     pub fn of(command: Command) -> Self {
         let now = Timestamp::from_timestamp_micros(1_700_000_000_000_000).unwrap();
@@ -195,8 +208,12 @@ impl Tale {
             channel: DiscordId(20),
             target: serde_json::Value::Null,
             scenario: None,
+            incident: None,
             rungs: rungs(now),
             lock: None,
+            glass: Some(Glass { near: 75 }),
+            undone: None,
+            locked_down: None,
         };
         let first = Entry { run: RunId::generate(), seq: 1, at: now, event: Event::RunCreated(Box::new(created)) };
         Self { state: State::begin(&first).unwrap(), journal: vec![first], now }
@@ -346,6 +363,19 @@ pub fn asked(round: u32, now: Timestamp) -> Event {
     }))
 }
 
+pub fn broken(round: u32, by: Person) -> Event {
+    Event::GlassBroken(Box::new(GlassBroken {
+        round,
+        by,
+        plan_hash: "plan".to_owned(),
+        reason: "nobody answers, money burns".to_owned(),
+        grounds: Grounds { used: None, unanswered: 1 },
+        called: Vec::new(),
+        unreachable: Vec::new(),
+        review_by: Timestamp::UNIX_EPOCH,
+    }))
+}
+
 pub fn given(round: u32, by: Person) -> Event {
     Event::ApprovalGiven { round, by, plan_hash: "plan".to_owned() }
 }
@@ -464,6 +494,9 @@ impl World {
             }
             WaitingOn::Approval => self.approver(tale, until),
             WaitingOn::Answer => self.answerer(tale),
+            WaitingOn::Lockdown => {
+                tale.put(released());
+            }
         }
     }
 
@@ -473,6 +506,7 @@ impl World {
         let by = if yes.contains(&omar()) { lena() } else { omar() };
         match self.whim(4) {
             0 | 1 => tale.put(given(round, by)),
+            2 if tale.state.unanswered > 0 => tale.put(broken(round, dana())),
             2 => tale.put(denied(round, by)),
             _ => {
                 tale.now = until.expect("an approval expires");
@@ -497,6 +531,10 @@ impl World {
         for _ in 0..most {
             if tale.next() == Next::Ended {
                 return;
+            }
+            if tale.state.held.is_none() && lockdown::forbids(&tale.state, &tale.next()) && self.whim(8) == 7 {
+                tale.put(held());
+                continue;
             }
             self.turn(tale);
         }

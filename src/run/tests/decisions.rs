@@ -344,3 +344,16 @@ fn an_approval_that_expires_in_a_run_being_ended_is_nobodys_business() {
     assert_eq!(crate::run::next::approval_expiry(&tale.state), None);
     finishes(&tale, Outcome::Aborted);
 }
+
+#[test]
+fn on_other_servers_a_run_ends_and_takes_nothing_back() {
+    for on_failure in [OnFailure::Continue, OnFailure::Ask, OnFailure::Undo, OnFailure::Stop] {
+        let mut tale = Tale::of(command(vec![once("a").undoable(), idempotent("b").retrying(3).failing(on_failure)]));
+        tale.does("a").begins("b").put(failed("b", 1, FailureKind::WrongTarget));
+        match tale.next() {
+            Next::Finish { outcome, .. } => assert_eq!(outcome, Outcome::Refused),
+            other => panic!("{on_failure:?}: {other:?}"),
+        }
+        assert!(tale.offer(Event::UndoStarted { step: "a".to_owned(), attempt: 1 }).is_err());
+    }
+}

@@ -82,6 +82,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         Just(FailureKind::Failed),
         Just(FailureKind::TimedOut),
         Just(FailureKind::Refused),
+        Just(FailureKind::WrongTarget),
         Just(FailureKind::Cancelled)
     ];
     let outcome =
@@ -101,6 +102,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         }),
         (1..4_u32).prop_map(move |round| asked(round, now)),
         (1..4_u32, who()).prop_map(|(round, by)| given(round, by)),
+        (1..4_u32, who()).prop_map(|(round, by)| broken(round, by)),
         (1..4_u32, who()).prop_map(|(round, by)| denied(round, by)),
         (1..4_u32, who()).prop_map(|(round, by)| withdrawn(round, by)),
         (1..4_u32).prop_map(|round| Event::ApprovalExpired { round }),

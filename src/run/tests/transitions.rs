@@ -159,6 +159,33 @@ fn who_approves() {
 }
 
 #[test]
+fn the_glass_is_broken_only_for_what_is_asked_and_when_nobody_answered() {
+    let mut tale = Tale::of(command(vec![once("a")]).approved(None, "a"));
+    tale.refused(broken(1, dana()));
+    tale.asks_approval();
+    assert_eq!(tale.refused(broken(1, dana())), "the deadline is not near, and nobody has let the question expire");
+    tale.later(300).put(Event::ApprovalExpired { round: 1 });
+    tale.refused(broken(1, dana()));
+    tale.put(Event::ApprovalRenewed { by: dana() }).asks_approval();
+    tale.refused(broken(1, dana()));
+    let mut of_another = broken(2, dana());
+    if let Event::GlassBroken(broken) = &mut of_another {
+        broken.plan_hash = "another".to_owned();
+    }
+    assert_eq!(tale.refused(of_another), "it is of another plan");
+    let mut quiet = broken(2, dana());
+    if let Event::GlassBroken(broken) = &mut quiet {
+        broken.reason = "because".to_owned();
+    }
+    assert_eq!(tale.refused(quiet), "it needs a reason");
+    tale.put(broken(2, dana()));
+    assert!(matches!(&tale.state.approval, ApprovalState::Given { yes, forced: Some(_), .. } if yes.is_empty()));
+    tale.refused(broken(2, dana()));
+    tale.clone().put(withdrawn(2, dana())).refused(started("a", 1));
+    tale.begins("a").refused(withdrawn(2, dana()));
+}
+
+#[test]
 fn a_yes_after_the_time_is_none() {
     let mut tale = Tale::of(command(vec![once("a")]).approved(None, "a"));
     tale.asks_approval().later(299).clone().put(given(1, omar()));
@@ -269,4 +296,28 @@ fn rungs_are_used_upwards_and_never_once_recovery_is_verified() {
     let mut tale = Tale::of(command(vec![idempotent("a")]));
     tale.put(started("a", 1)).put(succeeded("a", 1)).put(Event::Recovered);
     tale.refused(paged(50));
+}
+
+#[test]
+fn a_lockdown_holds_what_changes_something() {
+    let mut tale = Tale::of(command(vec![read("a"), once("b").undoable()]));
+    assert!(tale.offer(released()).is_err(), "nothing is held");
+    tale.put(held());
+    assert!(tale.offer(held()).is_err());
+    assert_eq!(tale.next(), Next::Begin { step: 0 }, "what only reads goes on");
+    tale.put(started("a", 1)).put(succeeded("a", 1));
+    assert_eq!(tale.next(), Next::Wait { until: None, on: WaitingOn::Lockdown });
+    assert!(tale.offer(started("b", 1)).is_err());
+    tale.put(released()).put(started("b", 1)).put(held());
+    // What is under way ends; taking it back waits, and being stopped does not.
+    tale.put(succeeded("b", 1));
+    let mut stopped_then = Tale::of(command(vec![once("b").undoable(), once("c")]));
+    stopped_then.put(started("b", 1)).put(succeeded("b", 1)).put(held()).put(stopped());
+    assert_eq!(stopped_then.next(), Next::Wait { until: None, on: WaitingOn::Lockdown });
+    assert!(stopped_then.offer(Event::UndoStarted { step: "b".to_owned(), attempt: 1 }).is_err());
+    stopped_then.put(released());
+    assert_eq!(stopped_then.next(), Next::Undo { step: 0, attempt: 1 });
+    let mut halt = command(vec![once("a")]);
+    halt.risk = crate::runbook::definition::Risk::Safe;
+    assert!(Tale::of(halt).offer(held()).is_err(), "what always helps is never held");
 }

@@ -3,7 +3,7 @@
 use super::Checker;
 use crate::runbook::{
     action::{Action, Compose, Postgres},
-    definition::{Approval, Command, Effect, Fit, OptionSpec, Risk, ValueType},
+    definition::{Approval, Command, Fit, OptionSpec, Risk, ValueType},
     document::Place,
     known::{self, Known},
 };
@@ -65,8 +65,42 @@ impl Checker<'_> {
             self.check_template(&root.key("lock"), lock, &known);
         }
         self.check_risk();
+        self.check_undoes();
         self.check_approval();
         self.check_end();
+    }
+
+    /// Taking back is done as the run was: on the same target, and with somebody else's yes where that needed one.
+    fn check_undoes(&mut self) {
+        let command = self.command;
+        let Some(undoes) = &command.undoes else { return };
+        let place = Place::root().key("undoes");
+        self.check_command_name(&place, undoes);
+        let Some(undone) = self.world.commands.get(undoes) else { return };
+        let shown = format!("/{undoes}");
+        if undone.undoes.is_some() {
+            self.problem(&place, format!("{shown} takes something back itself"), "name the command that did it");
+        }
+        let first = self.world.commands.values().find(|other| other.undoes.as_ref() == Some(undoes));
+        if let Some(first) = first.filter(|first| first.name != command.name) {
+            let message = format!("{}.toml takes {shown} back already", first.name);
+            self.problem(&place, message, "one command is taken back by one file");
+        }
+        if undone.target != command.target {
+            let help = match &undone.target {
+                Some(target) => format!("`target = \"{target}\"`, as {shown}"),
+                None => format!("leave `target` out, as {shown}"),
+            };
+            self.problem(&place, format!("{shown} has another target"), help);
+        }
+        if undone.approval.is_some() && command.approval.is_none() {
+            let help = "give it an [approval] too";
+            self.problem(&place, format!("{shown} waits for an approval, and taking it back would not"), help);
+        }
+        if !command.options.is_empty() {
+            let help = "what was typed for the run is `undone.options`";
+            self.problem_at_key(&Place::root().key("options"), "whoever takes something back types only the run", help);
+        }
     }
 
     fn check_scenario(&mut self, place: &Place, scenario: &str) {
@@ -145,24 +179,6 @@ impl Checker<'_> {
         }
         if let Some(wanted) = mismatch(option.kind, default) {
             self.problem(&place, format!("the default `{default}` is not {wanted}"), "");
-        }
-    }
-
-    fn check_risk(&mut self) {
-        let command = self.command;
-        if command.risk == Risk::Destructive && command.approval.is_none() && !command.steps.is_empty() {
-            let help = "add [approval], or lower the risk";
-            self.problem_at_key(&Place::root().key("approval"), "a destructive command waits for an approval", help);
-        }
-        if command.risk != Risk::Read {
-            return;
-        }
-        for (index, step) in command.steps.iter().enumerate() {
-            // What is called has a risk of its own, which is compared at the call.
-            if !matches!(step.action, Action::Call(_)) && step.effect() != Effect::Read {
-                let message = format!("a command of risk `read` only reads; the step `{}` does more", step.id);
-                self.problem_at_key(&Place::root().key("steps").index(index).key("action"), message, "raise the risk");
-            }
         }
     }
 
@@ -300,7 +316,10 @@ impl Checker<'_> {
 
 /// Whether an action touches what is live, and no undo brings it back.
 fn is_for_good(action: &Action) -> bool {
-    matches!(action, Action::Postgres(Postgres::Swap { .. }) | Action::Compose(Compose::Down {}))
+    matches!(
+        action,
+        Action::Postgres(Postgres::Swap { .. } | Postgres::SwapBack { .. }) | Action::Compose(Compose::Down {})
+    )
 }
 
 /// What a default should be and is not.

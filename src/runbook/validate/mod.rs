@@ -7,6 +7,7 @@
 mod actions;
 mod command;
 mod names;
+mod risk;
 mod steps;
 #[cfg(test)]
 mod tests;
@@ -14,9 +15,10 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
+    action::Action,
     definition::Command,
     document::{Document, Place},
-    known::Known,
+    known::{self, Known},
     problem::Problem,
 };
 use crate::config::settings::Settings;
@@ -50,6 +52,9 @@ pub fn validate(document: &Document<'_>, command: &Command, world: World<'_>) ->
     checker.findings.problems.dedup();
     checker.findings
 }
+
+/// What templates see of a run.
+const RUN_NAMES: [&str; 4] = ["id", "short", "scratch_database", "requester"];
 
 struct Checker<'a> {
     document: &'a Document<'a>,
@@ -106,8 +111,7 @@ impl Checker<'_> {
     /// The names of every template and expression of this command, but for `steps`.
     fn known(&self) -> Known {
         let options = self.command.options.keys().fold(Known::none(), |known, name| known.with(name, Known::Plain));
-        let run = ["id", "short", "scratch_database", "requester"];
-        let run = run.into_iter().fold(Known::none(), |known, name| known.with(name, Known::Plain));
+        let run = RUN_NAMES.into_iter().fold(Known::none(), |known, name| known.with(name, Known::Plain));
         let mut known = Known::none().with("options", options).with("run", run);
         if self.command.scenario.is_some() {
             let scenario = ["name", "rto", "rpo"].into_iter();
@@ -118,6 +122,25 @@ impl Checker<'_> {
             let target = target.map_or(Known::Open, |target| Known::of_json(&super::context::target(name, target)));
             known.insert("target", target);
         }
+        if let Some(undoes) = &self.command.undoes {
+            known.insert("undone", self.known_of_undone(undoes));
+        }
         known
+    }
+
+    /// What is known of a run that is taken back.
+    fn known_of_undone(&self, undoes: &str) -> Known {
+        // That there is none is said elsewhere.
+        let Some(undone) = self.world.commands.get(undoes) else { return Known::Open };
+        let options = undone.options.keys().fold(Known::none(), |known, name| known.with(name, Known::Plain));
+        let run = RUN_NAMES.into_iter().fold(Known::none(), |known, name| known.with(name, Known::Plain));
+        let steps = undone.steps.iter().fold(Known::none(), |known, step| {
+            let of_step = match step.action {
+                Action::Call(_) => Known::Open,
+                _ => known::of_step(step),
+            };
+            known.with(&step.id, of_step)
+        });
+        Known::none().with("options", options).with("run", run).with("steps", steps)
     }
 }

@@ -230,6 +230,10 @@ impl Checker<'_> {
             let help = "a command that is called has no options of its own";
             self.problem(place, format!("/{name} has options, which a call cannot give"), help);
         }
+        if called.undoes.is_some() {
+            let help = "only /undo knows which run it is about";
+            self.problem(place, format!("/{name} takes a run back, and a call names none"), help);
+        }
         if called.approval.is_some() {
             self.problem(
                 place,

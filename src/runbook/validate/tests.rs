@@ -5,7 +5,7 @@ use std::path::Path;
 use super::*;
 use crate::runbook::load::{CommandFile, decode_command};
 
-const HEAD: &str = "summary = 'x'\nrisk = 'safe'\nroles = ['lead']\n";
+const HEAD: &str = "summary = 'x'\nrisk = 'risky'\nroles = ['lead']\n";
 
 /// The problems of a command that has these lines after its head (three lines) and a good step (four lines).
 fn problems(lines: &str) -> Vec<String> {
@@ -140,11 +140,62 @@ fn a_command_keeps_to_discord_and_to_itself() {
         let found = problems(&lines);
         assert!(found.iter().any(|problem| problem == expected), "{lines}\n  expected {expected}\n  found {found:#?}");
     }
-    let destructive = HEAD.replace("safe", "destructive") + "[[steps]]\nid = 'a'\nname = 'A'\nhost = {}\n";
+    let destructive = HEAD.replace("risky", "destructive") + "[[steps]]\nid = 'a'\nname = 'A'\nhost = {}\n";
     assert_eq!(check("test", &destructive), ["0:0 a destructive command waits for an approval"]);
     let taken = check(&"x".repeat(33), HEAD);
     assert!(taken.iter().any(|problem| problem.ends_with("has 33 characters; Discord takes 32")), "{taken:?}");
     assert!(check("Bad Name", HEAD).iter().any(|problem| problem.contains("cannot be the name of a command")));
     assert!(check("test", HEAD).iter().any(|problem| problem.contains("`steps` is missing")));
     assert_eq!(problems(""), Vec::<String>::new());
+}
+
+/// What is safe passes every guard: nothing that can do more than brake may call itself so.
+#[test]
+fn what_is_safe_only_brakes() {
+    let safe = |keys: &str| {
+        let head = HEAD.replace("risky", "safe") + "target = 'prod'\n";
+        check("test", &format!("{head}[[steps]]\nid = 'a'\nname = 'A'\ntimeout = '5s'\n{keys}\n"))
+    };
+    for brake in [
+        "http = { post = 'u' }",
+        "http = { put = 'u' }",
+        "docker.stop = { container = 'bot' }",
+        "docker.disconnect = { container = 'bot', network = 'n' }",
+        "postgres.writes = { database = 'd', allow = false }",
+    ] {
+        assert_eq!(safe(&format!("{brake}\neffect = 'idempotent'")), Vec::<String>::new(), "{brake}");
+        let once = safe(brake);
+        assert!(once[0].contains("can be given at any moment, and again"), "{brake}: {once:?}");
+        let forever = safe(&format!("{brake}\neffect = 'idempotent'\npoint_of_no_return = true"));
+        assert!(forever[0].contains("a brake has no `point_of_no_return`"), "{brake}: {forever:?}");
+    }
+    let undone =
+        safe("docker.stop = { container = 'bot' }\neffect = 'idempotent'\nundo.docker.start = { container = 'bot' }");
+    assert!(undone[0].contains("a brake has no `undo`"), "{undone:?}");
+    for more in [
+        "http = { delete = 'u' }",
+        "docker.start = { container = 'bot' }",
+        "docker.restart = { container = 'bot' }",
+        "docker.kill = { container = 'postgres' }",
+        "docker.exec = { container = 'bot', command = ['rm'] }",
+        "docker.connect = { container = 'bot', network = 'n' }",
+        "docker.pull = { image = 'i' }",
+        "docker.restart-engine = {}",
+        "compose.up = {}",
+        "compose.down = {}",
+        "versions.mark = { version = 'v', verdict = 'good', why = 'w' }",
+        "postgres.restore = { backup = 'b', into = 'i', database = 'd' }",
+        "postgres.swap = { database = 'd', with = 'w' }",
+        "postgres.swap-back = { database = 'd', kept = 'k', kept_oid = '1', live_oid = '2' }",
+        "postgres.writes = { database = 'd', allow = true }",
+        "postgres.drop = { database = 'd' }",
+        "exec = { program = '/bin/rm' }",
+    ] {
+        let found = safe(&format!("{more}\neffect = 'idempotent'"));
+        assert!(
+            found.iter().any(|problem| problem.contains("only brakes; the step `a` may do more")),
+            "{more}: {found:?}"
+        );
+    }
+    assert_eq!(safe("exec = { program = '/bin/true' }\neffect = 'read'"), Vec::<String>::new(), "it is vouched for");
 }
