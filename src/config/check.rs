@@ -1,6 +1,11 @@
 //! Whether the settings make sense: what their types cannot say.
 
-use super::settings::{ComposeTarget, NetworkTarget, RungSettings, Settings, Target};
+use std::time::Duration;
+
+use super::{
+    paging,
+    settings::{BreakGlassSettings, ComposeTarget, Heartbeat, NetworkTarget, RungSettings, Settings, Target},
+};
 use crate::runbook::{
     document::{Document, Place},
     is_secret_name,
@@ -25,15 +30,28 @@ pub fn check(document: &Document<'_>, settings: &Settings) -> Vec<Problem> {
         check_target(&root.key("target").key(name), target, &mut report);
     }
     check_ladder(&root.key("escalation"), &settings.escalation, &mut report);
-    let contacts = root.key("contacts");
-    for (key, roles) in [("roles", &settings.contacts.roles), ("numbers", &settings.contacts.numbers)] {
+    for (table, key, roles) in [
+        ("contacts", "roles", &settings.contacts.roles),
+        ("contacts", "numbers", &settings.contacts.numbers),
+        ("incidents", "roles", &settings.incidents.roles),
+        ("incidents", "deadline", &settings.incidents.deadline),
+        ("lockdown", "roles", &settings.lockdown.roles),
+        ("break_glass", "roles", &settings.break_glass.roles),
+        ("break_glass", "review", &settings.break_glass.review),
+    ] {
         for (index, role) in roles.iter().enumerate().filter(|(_, role)| !settings.roles.contains_key(*role)) {
             let known: Vec<_> = settings.roles.keys().map(String::as_str).collect();
-            let place = contacts.key(key).index(index);
+            let place = root.key(table).key(key).index(index);
             report(&place, &format!("there is no role `{role}`"), &format!("[roles] has {}", known.join(", ")));
         }
     }
+    check_break_glass(&root.key("break_glass"), &settings.break_glass, &mut report);
     check_people(&root.key("people"), settings, &mut report);
+    super::alerts::check(settings, &mut report);
+    if let Some(heartbeat) = settings.web.as_ref().and_then(|web| web.heartbeat.as_ref()) {
+        check_heartbeat(&root.key("web").key("heartbeat"), heartbeat, &mut report);
+    }
+    paging::check(&root.key("paging"), &settings.paging, &mut report);
     let limits = root.key("limits");
     if settings.limits.commands_per_minute == 0 {
         report(&limits.key("commands_per_minute"), "nobody could give a command", "at least 1");
@@ -44,17 +62,43 @@ pub fn check(document: &Document<'_>, settings: &Settings) -> Vec<Problem> {
     problems
 }
 
+fn check_heartbeat(place: &Place, heartbeat: &Heartbeat, report: &mut dyn FnMut(&Place, &str, &str)) {
+    let host = heartbeat.url.strip_prefix("http://").or_else(|| heartbeat.url.strip_prefix("https://"));
+    if host.is_none_or(str::is_empty) {
+        report(&place.key("url"), "this is not a URL", "like \"https://hc.example/ping/drbot\"");
+    }
+    if heartbeat.every.0 < Duration::from_secs(1) {
+        report(&place.key("every"), "this is too often", "at least \"1s\"");
+    }
+}
+
 fn check_ladder(place: &Place, ladder: &[RungSettings], report: &mut dyn FnMut(&Place, &str, &str)) {
     for (index, rung) in ladder.iter().enumerate() {
         let place = place.index(index);
-        if !(1..=100).contains(&rung.at) {
-            report(&place.key("at"), "this is no share of the RTO", "percent: 1 to 100");
+        if rung.at > 100 {
+            report(&place.key("at"), "this is no share of the RTO", "percent: 0 to 100");
         } else if ladder[..index].iter().any(|before| before.at >= rung.at) {
             report(&place.key("at"), "rungs go upwards", "the next rung has a higher percentage than the one before");
         }
         if rung.page.is_empty() {
             report(&place.key("page"), "this rung calls nobody", "contact roles, \"responsible\" or \"everyone\"");
         }
+    }
+}
+
+fn check_break_glass(place: &Place, settings: &BreakGlassSettings, report: &mut dyn FnMut(&Place, &str, &str)) {
+    if !(1..=100).contains(&settings.near) {
+        report(&place.key("near"), "this is no share of the RTO", "percent: 1 to 100");
+    }
+    if settings.review_within.0.is_zero() {
+        report(&place.key("review_within"), "nobody can review it in no time", "like \"24h\"");
+    }
+    if !settings.roles.is_empty() && settings.page.is_empty() {
+        report(
+            place,
+            "nobody is called when the glass is broken",
+            "`page` names contact roles, like \"Security Team\"",
+        );
     }
 }
 

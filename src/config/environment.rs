@@ -42,7 +42,7 @@ pub fn fill_in(document: &mut Document<'_>, answers: &Answers<'_>) -> Vec<Proble
             if !text.contains("${") {
                 return;
             }
-            if place.last_key() == Some("password") {
+            if names_a_secret(place) {
                 problems.push(
                     document
                         .problem(place, "this is the name of a secret, not the secret")
@@ -60,6 +60,19 @@ pub fn fill_in(document: &mut Document<'_>, answers: &Answers<'_>) -> Vec<Proble
         set(document, &place, text);
     }
     problems
+}
+
+/// Keys whose text is the name of a secret, and never the secret: it takes no reference.
+pub const SECRET_KEYS: [&str; 6] = ["password", "bearer", "hmac", "secret", "token", "routing_key"];
+
+/// Whether the text at a place is the name of a secret. What a target calls a variable of its own is none.
+fn names_a_secret(place: &Place) -> bool {
+    let is_paging = matches!(place.segments().first(), Some(Segment::Key(key)) if key == "paging");
+    match place.last_key() {
+        Some("password" | "bearer" | "hmac") => true,
+        Some(key) => is_paging && SECRET_KEYS.contains(&key),
+        None => false,
+    }
 }
 
 fn walk(value: &DeValue<'_>, place: &Place, found: &mut dyn FnMut(&Place, &str)) {

@@ -17,8 +17,9 @@ use super::{
 use crate::runbook::{
     decode::decode,
     definition::Command,
-    document::{Document, MOST_PROBLEMS},
+    document::{Document, MOST_PROBLEMS, Place},
     expand::expand,
+    is_secret_name,
     load::{CommandFile, decode_command, read_commands, read_text},
     problem::Problem,
     validate::{World, validate},
@@ -31,7 +32,7 @@ pub const SETTINGS_FILE: &str = "drbot.toml";
 pub const COMMANDS_FOLDER: &str = "commands";
 
 /// Commands of drbot's own, whose names no file may take.
-pub const OWN_COMMANDS: [&str; 2] = ["abort", "contacts"];
+pub const OWN_COMMANDS: [&str; 7] = ["abort", "contacts", "incident", "lockdown", "note", "postmortem", "undo"];
 
 /// Discord: "Application Command Limits", chat input commands of a guild.
 const MOST_COMMANDS: usize = 100;
@@ -110,8 +111,13 @@ impl Configuration {
         loading.problems.sort();
         let mut warnings = loading.warnings;
         warnings.extend(loading.secrets.iter().filter_map(|(name, place)| {
-            let message = secrets.lacks(name)?;
-            Some(Problem { message, ..place.clone() })
+            match (secrets.lacks(name), secrets.shows(name)) {
+                (Some(message), _) => Some(Problem { message, ..place.clone() }),
+                (None, Some(message)) => {
+                    Some(Problem { message, ..place.clone() }.with_help("give it a longer value, on both sides"))
+                }
+                (None, None) => None,
+            }
         }));
         warnings.sort();
         let Some(settings) = settings.filter(|_| loading.problems.is_empty()) else {
@@ -153,6 +159,7 @@ impl Loading {
         if let Some(settings) = settings.as_mut().filter(|_| problems.is_empty()) {
             problems.extend(check(&document, settings));
             self.note_secrets(&document, settings);
+            self.note_alert_secrets(&document, settings);
             resolve_paths(base, settings);
         }
         // Half of the settings would make noise in every command that names the other half.
@@ -164,11 +171,31 @@ impl Loading {
 
     fn note_secrets(&mut self, document: &Document<'_>, settings: &Settings) {
         for (name, target) in &settings.target {
-            let Some(postgres) = &target.postgres else { continue };
-            let place = crate::runbook::document::Place::root().key("target").key(name).key("postgres").key("password");
-            let secret = &postgres.password;
+            let place = Place::root().key("target").key(name);
+            let password =
+                target.postgres.iter().map(|postgres| (place.key("postgres").key("password"), &postgres.password));
+            let of_compose = target.compose.iter().flat_map(|compose| &compose.secrets);
+            let of_compose =
+                of_compose.map(|(variable, secret)| (place.key("compose").key("secrets").key(variable), secret));
+            // What is no name may be the secret itself, and is not repeated.
+            for (place, secret) in password.chain(of_compose).filter(|(_, secret)| is_secret_name(secret)) {
+                let problem = document.problem(&place, format!("the secret {secret} is not set"));
+                self.secrets.entry(secret.clone()).or_insert(problem.with_help(where_to_put(secret)));
+            }
+        }
+        for (table, key, secret) in settings.paging.secrets() {
+            let place = Place::root().key("paging").key(table).key(key);
             let problem = document.problem(&place, format!("the secret {secret} is not set"));
-            self.secrets.insert(secret.clone(), problem.with_help(where_to_put(secret)));
+            self.secrets.entry(secret.to_owned()).or_insert_with(|| problem.with_help(where_to_put(secret)));
+        }
+    }
+
+    fn note_alert_secrets(&mut self, document: &Document<'_>, settings: &Settings) {
+        for (key, secret) in [("bearer", &settings.alerts.bearer), ("hmac", &settings.alerts.hmac)] {
+            let Some(secret) = secret else { continue };
+            let place = Place::root().key("alerts").key(key);
+            let problem = document.problem(&place, format!("the secret {secret} is not set"));
+            self.secrets.entry(secret.clone()).or_insert(problem.with_help(where_to_put(secret)));
         }
     }
 
@@ -241,6 +268,9 @@ fn resolve_paths(directory: &Path, settings: &mut Settings) {
         for program in target.programs.values_mut().filter(|program| program.components().count() > 1) {
             *program = directory.join(&program);
         }
+    }
+    if let Some(ca) = settings.paging.email.as_mut().and_then(|email| email.ca.as_mut()) {
+        *ca = directory.join(&ca);
     }
 }
 

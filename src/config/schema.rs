@@ -1,8 +1,9 @@
-//! The JSON schema of `drbot.toml`. Every text in it but one may hold references to the environment.
+//! The JSON schema of `drbot.toml`. Every text in it may hold references to the environment, but for the
+//! names of secrets.
 
 use serde_json::{Map, Value, json};
 
-use super::settings::Settings;
+use super::{environment::SECRET_KEYS, settings::Settings};
 use crate::runbook::schema;
 
 /// The schema of `drbot.toml`.
@@ -21,8 +22,8 @@ fn allow_references(schema: &mut Value) {
                 return;
             }
             for (key, value) in fields {
-                // The one text that takes none: the name of the secret, and never the secret.
-                if key != "password" {
+                // The texts that take none: the names of secrets, and never the secrets.
+                if !SECRET_KEYS.contains(&key.as_str()) {
                     allow_references(value);
                 }
             }

@@ -2,28 +2,29 @@
 //!
 //! A secret `EMERGENCY_TOKEN` is the variable of that name, or the content of the file that `EMERGENCY_TOKEN_FILE`
 //! names (as Docker and Kubernetes mount them). What must stay true: a value is never in argv, a log, the journal, a
-//! card or an error. [`Secrets::mask`] is the last line of that, not the first.
+//! card or an error. [`Secrets::mask`] is the last line of that, not the first; it knows every secret that the configuration
+//! names, used or not.
 
 use std::{
-    collections::BTreeMap,
     fmt,
-    sync::{Arc, RwLock},
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
 };
 
 use anyhow::{Context, Result, bail};
 use secrecy::SecretString;
+
+use super::masking::{self, Hidden};
 
 /// Values shorter than this are not masked: they would blot out ordinary words.
 const SHORTEST_MASKED: usize = 6;
 
 type Lookup = dyn Fn(&str) -> Option<String> + Send + Sync;
 
-/// Knows how to find secrets, and which have been found so far. Cheap to clone.
+/// Knows how to find secrets, and which are to be masked. Cheap to clone.
 #[derive(Clone)]
 pub struct Secrets {
     lookup: Arc<Lookup>,
-    /// Value (in every spelling that is masked) → name.
-    seen: Arc<RwLock<BTreeMap<String, String>>>,
+    seen: Arc<RwLock<Vec<Hidden>>>,
 }
 
 impl fmt::Debug for Secrets {
@@ -65,6 +66,14 @@ impl Secrets {
         })
     }
 
+    /// Why a secret that is there is not masked; `None` when it is.
+    pub fn shows(&self, name: &str) -> Option<String> {
+        let value = self.find(name).ok()?;
+        (value.len() < SHORTEST_MASKED).then(|| {
+            format!("the secret {name} is shorter than {SHORTEST_MASKED} characters: it cannot be masked in what drbot shows")
+        })
+    }
+
     fn find(&self, name: &str) -> Result<String> {
         if let Some(value) = (self.lookup)(name).filter(|value| !value.is_empty()) {
             return Ok(value);
@@ -81,35 +90,31 @@ impl Secrets {
         Ok(value)
     }
 
-    fn remember(&self, name: &str, value: &str) {
-        if value.len() < SHORTEST_MASKED {
-            return;
-        }
-        let mut seen = match self.seen.write() {
-            Ok(seen) => seen,
-            Err(poisoned) => poisoned.into_inner(),
-        };
-        for spelling in spellings(value) {
-            seen.insert(spelling, name.to_owned());
+    /// From now on these are masked, as far as they are set: what is shown may hold a secret that nobody has used yet.
+    pub fn learn<'a>(&self, names: impl IntoIterator<Item = &'a String>) {
+        for name in names {
+            // One that cannot be had has nothing to hide; whoever needs it says why.
+            if let Ok(value) = self.find(name) {
+                self.remember(name, &value);
+            }
         }
     }
 
-    /// `text` with the value of every secret used so far replaced by its name, in its usual encodings too.
-    pub fn mask(&self, text: &str) -> String {
-        let seen = match self.seen.read() {
-            Ok(seen) => seen,
-            Err(poisoned) => poisoned.into_inner(),
-        };
-        let mut masked = text.to_owned();
-        // The longest first, so that a secret that contains another is masked whole.
-        let mut values: Vec<_> = seen.iter().collect();
-        values.sort_by_key(|(value, _)| std::cmp::Reverse(value.len()));
-        for (value, name) in values {
-            if masked.contains(value.as_str()) {
-                masked = masked.replace(value.as_str(), &format!("[{name}]"));
-            }
+    fn remember(&self, name: &str, value: &str) {
+        if value.len() < SHORTEST_MASKED || self.seen().iter().any(|hidden| hidden.value == value) {
+            return;
         }
-        masked
+        let hidden = Hidden::new(name, value);
+        self.seen.write().unwrap_or_else(PoisonError::into_inner).push(hidden);
+    }
+
+    fn seen(&self) -> RwLockReadGuard<'_, Vec<Hidden>> {
+        self.seen.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// `text` with the value of every known secret replaced by its name, however it is written there.
+    pub fn mask(&self, text: &str) -> String {
+        masking::mask(text, &self.seen())
     }
 
     /// [`Secrets::mask`] for every text inside a JSON value, keys included.
@@ -124,40 +129,6 @@ impl Secrets {
             other => other.clone(),
         }
     }
-}
-
-/// The value itself, and as hex, URL-encoded and base64 text show it.
-fn spellings(value: &str) -> Vec<String> {
-    let hex: String = value.bytes().map(|byte| format!("{byte:02x}")).collect();
-    let url: String = value
-        .bytes()
-        .map(|byte| match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
-            _ => format!("%{byte:02X}"),
-        })
-        .collect();
-    let mut all = vec![value.to_owned(), hex.to_uppercase(), hex, url];
-    // Base64 of a text that contains the value depends on where in a group of three bytes the value begins.
-    all.extend((0..3).filter_map(|offset| base64_core(value.as_bytes(), offset)));
-    all.sort();
-    all.dedup();
-    all
-}
-
-/// The characters of base64 that depend on `value` alone when it stands `offset` bytes (modulo 3) into a text.
-fn base64_core(value: &[u8], offset: usize) -> Option<String> {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let skipped = (3 - offset) % 3;
-    let whole = value.get(skipped..)?;
-    let whole = &whole[..whole.len() / 3 * 3];
-    let text: String = whole
-        .chunks_exact(3)
-        .flat_map(|group| {
-            let bits = u32::from(group[0]) << 16 | u32::from(group[1]) << 8 | u32::from(group[2]);
-            [18, 12, 6, 0].map(|shift| char::from(ALPHABET[(bits >> shift & 63) as usize]))
-        })
-        .collect();
-    (text.len() >= SHORTEST_MASKED).then_some(text)
 }
 
 #[cfg(test)]
@@ -186,14 +157,36 @@ mod tests {
     }
 
     #[test]
-    fn a_used_secret_is_masked_in_every_spelling() {
+    fn a_secret_is_masked_as_soon_as_its_name_is_known() {
         let secrets = secrets_that_are_set();
-        assert_eq!(secrets.resolve("TOKEN").unwrap().expose_secret(), "s3cret/value+1");
+        assert_eq!(secrets.mask("a s3cret/value+1 b"), "a s3cret/value+1 b");
+        secrets.learn(&["OTHER".to_owned(), "TOKEN".to_owned()]);
         let base64 = "QmVhcmVyIHMzY3JldC92YWx1ZSsx"; // "Bearer s3cret/value+1"
         for text in ["a s3cret/value+1 b", "s3cret%2Fvalue%2B1", "7333637265742f76616c75652b31", base64] {
             let masked = secrets.mask(text);
             assert!(masked.contains("[TOKEN]"), "{text} -> {masked}");
         }
         assert_eq!(secrets.mask("nothing here"), "nothing here");
+    }
+
+    #[test]
+    fn another_value_of_a_secret_is_masked_beside_the_one_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("token");
+        std::fs::write(&file, "yesterday's\n").unwrap();
+        let path = file.display().to_string();
+        let secrets = Secrets::from_lookup(move |name| (name == "TOKEN_FILE").then(|| path.clone()));
+        secrets.learn(&["TOKEN".to_owned()]);
+        std::fs::write(&file, "of today").unwrap();
+        assert_eq!(secrets.resolve("TOKEN").unwrap().expose_secret(), "of today");
+        assert_eq!(secrets.mask("yesterday's, of today"), "[TOKEN], [TOKEN]");
+    }
+
+    #[test]
+    fn a_secret_too_short_to_be_masked_is_told() {
+        let secrets = Secrets::from_lookup(|name| (name == "PIN").then(|| "12345".to_owned()));
+        assert!(secrets.shows("PIN").unwrap().contains("PIN is shorter than 6"), "{:?}", secrets.shows("PIN"));
+        assert_eq!(secrets.shows("OTHER"), None);
+        assert_eq!(secrets_that_are_set().shows("TOKEN"), None);
     }
 }

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::{alerts::AlertSettings, paging::PagingSettings};
 use crate::runbook::span::Span;
 
 /// What drbot knows of the place it works in: roles, channels, scenarios, targets.
@@ -27,18 +28,33 @@ pub struct Settings {
     /// Who may see the contacts table.
     #[serde(default)]
     pub contacts: ContactSettings,
+    /// Who may open, acknowledge and close incidents.
+    #[serde(default)]
+    pub incidents: IncidentSettings,
+    /// By what people are reached outside of Discord.
+    #[serde(default)]
+    pub paging: PagingSettings,
     /// Who may act from the machine that drbot runs on, without Discord. Nobody when left out.
     #[serde(default)]
     pub people: Vec<HostPerson>,
+    /// Who may lock drbot down.
+    #[serde(default)]
+    pub lockdown: LockdownSettings,
+    /// Who may let a run go on alone whose approval nobody gives.
+    #[serde(default)]
+    pub break_glass: BreakGlassSettings,
     /// How many commands one person may give.
     #[serde(default)]
     pub limits: Limits,
     /// drbot's own HTTP listener; none when left out.
     #[serde(default)]
     pub web: Option<Web>,
+    /// Who may post alerts to that listener, and what they are about.
+    #[serde(default)]
+    pub alerts: AlertSettings,
 }
 
-/// drbot's own HTTP listener, for Prometheus.
+/// drbot's own HTTP listener, for Prometheus and for alerts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Web {
@@ -46,6 +62,30 @@ pub struct Web {
     /// behind a proxy.
     #[schemars(with = "String", regex(pattern = r"^(\[[0-9a-fA-F:.]+\]|[0-9.]+):[0-9]+$"), example = &"127.0.0.1:9464")]
     pub listen: SocketAddr,
+    /// How drbot's listener is reached from outside, through a proxy that speaks TLS: pages have links that acknowledge
+    /// then. None when left out or empty.
+    #[serde(default)]
+    #[schemars(regex(pattern = "^$|^https?://"), example = &"https://drbot.example.org")]
+    pub public_url: Option<String>,
+    /// Tells somebody outside again and again that drbot is well; who does not hear it any more raises the alarm.
+    #[serde(default)]
+    pub heartbeat: Option<Heartbeat>,
+}
+
+/// A dead man's switch: a URL that is called while drbot is well.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Heartbeat {
+    /// What is asked for by GET. Any status from 200 to 299 is good.
+    #[schemars(regex(pattern = "^https?://."), example = &"https://hc.example/ping/drbot")]
+    pub url: String,
+    /// How often; at least every second.
+    #[serde(default = "default_heartbeat")]
+    pub every: Span,
+}
+
+fn default_heartbeat() -> Span {
+    Span::from_secs(60)
 }
 
 /// A Discord id ("snowflake"), written as text because TOML and JSON readers lose digits of large numbers. Never 0.
@@ -137,17 +177,57 @@ pub enum Priority {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RungSettings {
-    /// Percent of the RTO, 1 to 100.
-    #[schemars(range(min = 1, max = 100))]
+    /// Percent of the RTO, 0 to 100; 0 is when an incident is opened.
+    #[schemars(range(min = 0, max = 100))]
     pub at: u8,
     /// Contact roles; `responsible` stands for those of the scenario, `everyone` for all.
     pub page: Vec<String>,
+    /// Which addresses of a contact are used, each with those before it. When left out: `primary` below 50 %, `secondary`
+    /// below 90 %, then `emergency`.
+    #[serde(default)]
+    pub reach: Option<Level>,
+}
+
+/// Which addresses of a contact are used, each with those before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Level {
+    /// Discord, and the first telephone number.
+    Primary,
+    /// And the second one.
+    Secondary,
+    /// And the emergency address.
+    Emergency,
+}
+
+impl Level {
+    pub const ALL: [Self; 3] = [Self::Primary, Self::Secondary, Self::Emergency];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Primary => "primary",
+            Self::Secondary => "secondary",
+            Self::Emergency => "emergency",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|level| level.name() == name)
+    }
+
+    pub fn after(self) -> Option<Self> {
+        match self {
+            Self::Primary => Some(Self::Secondary),
+            Self::Secondary => Some(Self::Emergency),
+            Self::Emergency => None,
+        }
+    }
 }
 
 /// The responsible at 50 and 75 %, everyone at 90 and 100 %.
 pub fn default_ladder() -> Vec<RungSettings> {
     [(50, "responsible"), (75, "responsible"), (90, "everyone"), (100, "everyone")]
-        .map(|(at, who)| RungSettings { at, page: vec![who.to_owned()] })
+        .map(|(at, who)| RungSettings { at, page: vec![who.to_owned()], reach: None })
         .to_vec()
 }
 
@@ -161,6 +241,72 @@ pub struct ContactSettings {
     /// Those of them that see numbers whole, in an answer that nobody else sees.
     #[serde(default)]
     pub numbers: Vec<String>,
+}
+
+/// Who may open, acknowledge and close incidents. Nobody when left out.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct IncidentSettings {
+    /// Roles that may use `/incident`, `/note` and `/postmortem`.
+    #[serde(default)]
+    pub roles: Vec<String>,
+    /// Those of them that may set a new deadline.
+    #[serde(default)]
+    pub deadline: Vec<String>,
+}
+
+/// Who may lock drbot down: `/lockdown`, after which nothing begins but reads and halts. Nobody when left out. It is lifted
+/// on drbot's host, by these people, drbot's own user or the superuser.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LockdownSettings {
+    /// Roles that may.
+    #[serde(default)]
+    pub roles: Vec<String>,
+}
+
+/// Who may break the glass: let a run go on alone whose approval nobody gives, near the deadline or when a call for approval
+/// has expired unanswered. It is told to everybody, and somebody else has to review it. Nobody may when left out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BreakGlassSettings {
+    /// Roles that may.
+    #[serde(default)]
+    pub roles: Vec<String>,
+    /// From this percentage of the RTO on, 1 to 100.
+    #[serde(default = "default_near")]
+    #[schemars(range(min = 1, max = 100))]
+    pub near: u8,
+    /// Contact roles that are called when it happens, and when its review is overdue.
+    #[serde(default)]
+    #[schemars(example = &["Security Team"])]
+    pub page: Vec<String>,
+    /// Roles that may review it, never who has done it; `roles` when left out.
+    #[serde(default)]
+    pub review: Vec<String>,
+    /// When it has to be reviewed.
+    #[serde(default = "default_review_within")]
+    pub review_within: Span,
+}
+
+impl Default for BreakGlassSettings {
+    fn default() -> Self {
+        Self {
+            roles: Vec::new(),
+            near: default_near(),
+            page: Vec::new(),
+            review: Vec::new(),
+            review_within: default_review_within(),
+        }
+    }
+}
+
+fn default_near() -> u8 {
+    75
+}
+
+fn default_review_within() -> Span {
+    Span::from_secs(24 * 60 * 60)
 }
 
 /// A user of the machine that drbot runs on, and who that is in Discord.
@@ -386,7 +532,7 @@ pub struct PostgresTarget {
 }
 
 /// A port as a number, or as the text that a reference to the environment leaves (`"${PORT:-5432}"`).
-fn number_or_text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
+pub(super) fn number_or_text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
     struct Visitor;
     impl serde::de::Visitor<'_> for Visitor {
         type Value = u16;
@@ -411,7 +557,7 @@ fn number_or_text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u
 }
 
 /// What [`number_or_text`] takes.
-fn port_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+pub(super) fn port_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     schemars::json_schema!({
         "anyOf": [
             { "type": "integer", "minimum": 1, "maximum": 65535 },

@@ -25,13 +25,18 @@ pub struct Callout {
 pub fn callout(created: &Created, due: u8, before: Option<u8>, contacts: &[Contact]) -> Option<Callout> {
     let rungs = &created.rungs;
     let start = rungs.iter().position(|rung| rung.percent == due)?;
-    let reach = |upto: usize| people(created, &rungs[..=upto], contacts);
+    let reach = |upto: usize| people(created, rungs[..=upto].iter().flat_map(|rung| &rung.page), contacts);
     let used = (start..rungs.len()).find(|upto| !reach(*upto).0.is_empty()).unwrap_or(start);
     let (called, unreachable) = reach(used);
     let percent = rungs[used].percent;
     let open = |rung: &&Rung| before.is_none_or(|before| rung.percent > before) && rung.percent < percent;
     let passed_over = rungs.iter().filter(open).map(|rung| rung.percent).collect();
     Some(Callout { percent, passed_over, called, unreachable })
+}
+
+/// The people of these roles who can be called, and who cannot.
+pub fn reach(created: &Created, page: &[String], contacts: &[Contact]) -> (Vec<Called>, Vec<String>) {
+    people(created, page, contacts)
 }
 
 /// Names in policies that no contact has: whoever wrote them expects somebody to be called.
@@ -46,7 +51,11 @@ pub fn gaps<'a>(named: impl IntoIterator<Item = &'a String>, contacts: &[Contact
     gaps
 }
 
-fn people(created: &Created, rungs: &[Rung], contacts: &[Contact]) -> (Vec<Called>, Vec<String>) {
+fn people<'a>(
+    created: &'a Created,
+    page: impl IntoIterator<Item = &'a String>,
+    contacts: &[Contact],
+) -> (Vec<Called>, Vec<String>) {
     let mut called: Vec<Called> = Vec::new();
     let mut unreachable: Vec<String> = Vec::new();
     let mut note = |what: String| {
@@ -54,7 +63,7 @@ fn people(created: &Created, rungs: &[Rung], contacts: &[Contact]) -> (Vec<Calle
             unreachable.push(what);
         }
     };
-    for name in rungs.iter().flat_map(|rung| &rung.page) {
+    for name in page {
         let responsible = created.scenario.as_ref().map_or(&[][..], |scenario| &scenario.responsible);
         // Where nobody is named as responsible, all are.
         let everyone = name == EVERYONE || (name == RESPONSIBLE && responsible.is_empty());
@@ -81,7 +90,7 @@ fn people(created: &Created, rungs: &[Rung], contacts: &[Contact]) -> (Vec<Calle
     (called, unreachable)
 }
 
-fn is(role: &str, name: &str) -> bool {
+pub(super) fn is(role: &str, name: &str) -> bool {
     role.to_lowercase() == name.to_lowercase()
 }
 

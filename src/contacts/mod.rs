@@ -3,8 +3,11 @@
 //! One row a person (or a desk): a role, a name, a Discord user, two telephone numbers, an emergency address. What must
 //! stay true: numbers and addresses are masked wherever more than one person reads them.
 
+pub mod dial;
 pub mod file;
 pub mod ladder;
+pub mod reach;
+pub mod way;
 
 use std::fmt;
 

@@ -8,7 +8,22 @@ const PAGES: &str = "drbot_pages_total";
 const LATE: &str = "drbot_page_claim_seconds";
 const OVERDUE: &str = "drbot_rung_overdue_seconds";
 
+const INCIDENT_PAGES: &str = "drbot_incident_pages_total";
+const INCIDENT_LATE: &str = "drbot_incident_claim_seconds";
+const INCIDENT_OVERDUE: &str = "drbot_incident_overdue_seconds";
+
 pub fn describe() {
+    describe_counter!(INCIDENT_PAGES, "Times that people were called for an incident.");
+    describe_histogram!(
+        INCIDENT_LATE,
+        Unit::Seconds,
+        "Time from when a call of an incident was due until it was durable."
+    );
+    describe_gauge!(
+        INCIDENT_OVERDUE,
+        Unit::Seconds,
+        "For how long the oldest call of an incident is due; 0 when none is."
+    );
     describe_counter!(PAGES, "Rungs that were used, by percent of the RTO.");
     describe_histogram!(LATE, Unit::Seconds, "Time from when a rung was due until it was durable that it is used.");
     describe_gauge!(
@@ -25,4 +40,13 @@ pub(super) fn paged(percent: u8, late: Duration) {
 
 pub(super) fn overdue(span: Duration) {
     gauge!(OVERDUE).set(span.as_secs_f64());
+}
+
+pub(super) fn incident_paged(late: Duration) {
+    counter!(INCIDENT_PAGES).increment(1);
+    histogram!(INCIDENT_LATE).record(late.as_secs_f64());
+}
+
+pub(super) fn incident_overdue(span: Duration) {
+    gauge!(INCIDENT_OVERDUE).set(span.as_secs_f64());
 }

@@ -1,18 +1,22 @@
-//! Escalation: people are called when a recovery uses up its RTO.
+//! Escalation: people are called when a recovery uses up its RTO, and when a review is overdue.
 //!
 //! Nothing here waits for a time: what is due is asked of the store, again and again, by the times that were fixed when
 //! the run began. So it survives restarts, and a clock that jumps. What must stay true: of several rungs that are due
 //! only the highest is used, once; nobody is called after the end; and a rung that cannot be used is said, loudly.
 
+mod incidents;
 pub mod metrics;
+mod pages;
 
 use std::{collections::HashSet, time::Duration};
 
 use tokio::task::JoinHandle;
+use tokio_util::task::TaskTracker;
 
 use crate::{
     clock::{Timestamp, elapsed},
     engine::Engine,
+    paging::Pager,
     store::rungs::DueRung,
 };
 
@@ -26,8 +30,9 @@ const OVERDUE: Duration = Duration::from_secs(5);
 pub struct Escalation(JoinHandle<()>);
 
 impl Escalation {
-    pub fn start(engine: Engine) -> Self {
-        Self(tokio::spawn(watch(engine)))
+    /// Pages go by the ways of `pager`; those of chat go by chat.
+    pub fn start(engine: Engine, pager: Pager) -> Self {
+        Self(tokio::spawn(watch(engine, pager)))
     }
 }
 
@@ -37,7 +42,8 @@ impl Drop for Escalation {
     }
 }
 
-async fn watch(engine: Engine) {
+async fn watch(engine: Engine, pager: Pager) {
+    let tasks = TaskTracker::new();
     let mut known_gaps = Vec::new();
     let mut told = HashSet::new();
     loop {
@@ -51,15 +57,33 @@ async fn watch(engine: Engine) {
             }
             known_gaps = gaps;
         }
-        for _ in 0..LOOKS_PER_AUDIT {
+        engine.count_reviews().await;
+        if let Err(error) = engine.remind_of_reviews().await {
+            tracing::error!(error = format!("{error:#}"), "whether a review is overdue cannot be told");
+        }
+        for turn in 0..LOOKS_PER_AUDIT {
             look(&engine, &mut told).await;
+            incidents::look(&engine, &pager, turn % LOOKS_PER_FORECAST == 0).await;
+            pages::send(&engine, &pager, &tasks).await;
+            if turn % LOOKS_PER_ATTENTION == 0 {
+                // Beside: a flood of alerts holds up nobody who is to be called.
+                let engine = engine.clone();
+                tokio::spawn(async move { engine.attend_to_alerts().await });
+            }
             engine.clock().sleep(LOOK_EVERY).await;
         }
     }
 }
 
-/// How often it is looked for what is due until it is looked whether the policies fit the contacts.
+/// How often it is looked for what is due until it is looked whether the policies fit the contacts, and whether a review is
+/// overdue.
 const LOOKS_PER_AUDIT: u32 = 240;
+
+/// How often it is looked for what is due until it is looked for what no stored time tells: forecasts, what stands still.
+const LOOKS_PER_FORECAST: u32 = 4;
+
+/// … and until alerts are attended to whose turn an error has cost.
+const LOOKS_PER_ATTENTION: u32 = 40;
 
 async fn look(engine: &Engine, told: &mut HashSet<(crate::ids::RunId, u8)>) {
     let now = engine.clock().now();

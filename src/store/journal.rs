@@ -31,8 +31,13 @@ pub enum Creation {
     Created(Entry),
     /// The same request was here before; this is the run that it made.
     AlreadyRequested(RunId),
-    /// This run holds the lock.
-    Locked(RunId),
+    /// This run holds one of the locks.
+    Locked {
+        lock: String,
+        holder: RunId,
+    },
+    /// Another run has begun on the target since it was found that a run can be taken back.
+    Overtaken,
 }
 
 /// A run as lists show it.
@@ -47,7 +52,7 @@ pub struct RunSummary {
 }
 
 impl Store {
-    /// Creates a run with its first event, takes its lock, and remembers the request, all or nothing.
+    /// Creates a run with its first event, takes its locks, and remembers the request, all or nothing.
     ///
     /// # Errors
     /// When the store cannot be written.
@@ -67,18 +72,25 @@ impl Store {
         if let Some(before) = before {
             return Ok(Creation::AlreadyRequested(before.parse()?));
         }
-        if let Some(lock) = &created.lock {
+        let locks = created.locks();
+        for lock in &locks {
             let holder: Option<String> = sqlx::query_scalar("SELECT run FROM locks WHERE name = $1")
                 .bind(lock)
                 .fetch_optional(&mut *transaction)
                 .await?;
             if let Some(holder) = holder {
-                return Ok(Creation::Locked(holder.parse()?));
+                return Ok(Creation::Locked { lock: lock.clone(), holder: holder.parse()? });
+            }
+        }
+        if let Some(undone) = &created.undone {
+            let newest = newest_on(created.command.target.as_deref()).fetch_optional(&mut *transaction).await?;
+            if newest != Some(undone.newest.to_string()) {
+                return Ok(Creation::Overtaken);
             }
         }
         sqlx::query(
-            "INSERT INTO runs (id, command, target, request, created_at, owner, generation)
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            "INSERT INTO runs (id, command, target, request, created_at, owner, generation, may_change, incident)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         )
         .bind(id.to_string())
         .bind(&created.command.name)
@@ -87,9 +99,11 @@ impl Store {
         .bind(micros(at))
         .bind(&ownership.owner)
         .bind(ownership.generation)
+        .bind(i64::from(created.may_change_its_target()))
+        .bind(created.incident.map(|incident| incident.to_string()))
         .execute(&mut *transaction)
         .await?;
-        if let Some(lock) = &created.lock {
+        for lock in &locks {
             sqlx::query("INSERT INTO locks (name, run) VALUES ($1, $2)")
                 .bind(lock)
                 .bind(id.to_string())
@@ -123,6 +137,7 @@ impl Store {
         let mut transaction = self.write().await?;
         insert(&mut transaction, entry, ownership).await?;
         super::rungs::settle(&mut transaction, entry).await?;
+        super::reviews::open(&mut transaction, entry).await?;
         for delivery in deliveries {
             sqlx::query("INSERT INTO outbox (run, seq, delivery) VALUES ($1, $2, $3)")
                 .bind(entry.run.to_string())
@@ -229,6 +244,46 @@ impl Store {
         ids.iter().map(|id| Ok(id.parse()?)).collect()
     }
 
+    /// The newest run on a target of those whose commands may change it.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn newest_run_on(&self, target: Option<&str>) -> Result<Option<RunId>> {
+        let id = newest_on(target).fetch_optional(&self.readers).await.context("the list of runs cannot be read")?;
+        Ok(id.map(|id| id.parse()).transpose()?)
+    }
+
+    /// The runs that may have changed a target, newest first: neither those that only read, nor those that turned out to
+    /// have left it as it was.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn runs_that_may_have_changed(&self, target: Option<&str>, limit: u32) -> Result<Vec<RunId>> {
+        let ids: Vec<String> = sqlx::query_scalar(
+            "SELECT id FROM runs WHERE COALESCE(target, '') = $1 AND may_change = 1 AND changed_nothing = 0
+             ORDER BY created_at DESC, id DESC LIMIT $2",
+        )
+        .bind(target.unwrap_or_default())
+        .bind(i64::from(limit))
+        .fetch_all(&self.readers)
+        .await
+        .context("the list of runs cannot be read")?;
+        ids.iter().map(|id| Ok(id.parse()?)).collect()
+    }
+
+    /// Remembers that a run has ended and left its target as it was, so that its journal need not be read again for that.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn changed_nothing(&self, run: RunId) -> Result<()> {
+        sqlx::query("UPDATE runs SET changed_nothing = 1 WHERE id = $1 AND finished_at IS NOT NULL")
+            .bind(run.to_string())
+            .execute(&self.writer)
+            .await
+            .context("the store cannot be written")?;
+        Ok(())
+    }
+
     /// The runs whose id ends as `text` says (people use the last eight digits), or is it.
     ///
     /// # Errors
@@ -252,6 +307,14 @@ impl Store {
             .context("the store cannot be written")?;
         Ok(inserted.rows_affected() == 1)
     }
+}
+
+type Ids<'q> = sqlx::query::QueryScalar<'q, sqlx::Sqlite, String, sqlx::sqlite::SqliteArguments>;
+
+fn newest_on(target: Option<&str>) -> Ids<'_> {
+    let newest = "SELECT id FROM runs WHERE COALESCE(target, '') = $1 AND may_change = 1
+                  ORDER BY created_at DESC, id DESC LIMIT 1";
+    sqlx::query_scalar(newest).bind(target.unwrap_or_default())
 }
 
 /// One statement for the entry and for whose run it is: this is on the way of every step.
@@ -299,7 +362,7 @@ fn summary(row: &SqliteRow) -> Result<RunSummary> {
 }
 
 /// SQLite's primary result code 13, `SQLITE_FULL`.
-fn is_disk_full(error: &anyhow::Error) -> bool {
+pub(super) fn is_disk_full(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         let code = cause.downcast_ref::<sqlx::Error>().and_then(|error| error.as_database_error()?.code());
         code.is_some_and(|code| code == "13")

@@ -35,13 +35,7 @@ impl Store {
             .fetch_optional(&self.readers)
             .await
             .context("the card's place cannot be read")?;
-        let Some(row) = row else { return Ok(None) };
-        Ok(Some(CardPlace {
-            channel: row.try_get::<String, _>("channel")?.parse()?,
-            message: row.try_get::<String, _>("message")?.parse()?,
-            thread: row.try_get::<Option<String>, _>("thread")?.map(|id| id.parse()).transpose()?,
-            is_final: row.try_get::<i64, _>("final")? != 0,
-        }))
+        row.map(|row| place(&row)).transpose()
     }
 
     /// # Errors
@@ -105,15 +99,18 @@ impl Store {
         Ok(waiting)
     }
 
-    /// How many messages of all runs are still to be told.
+    /// How many messages are still to be told, those of no run among them.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub async fn posts_waiting(&self) -> Result<u64> {
-        let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM outbox WHERE delivered_at IS NULL")
-            .fetch_one(&self.readers)
-            .await
-            .context("the outbox cannot be read")?;
+        let count: i64 = sqlx::query_scalar(
+            "SELECT (SELECT COUNT(*) FROM outbox WHERE delivered_at IS NULL)
+                + (SELECT COUNT(*) FROM notices WHERE delivered_at IS NULL)",
+        )
+        .fetch_one(&self.readers)
+        .await
+        .context("the outbox cannot be read")?;
         Ok(u64::try_from(count)?)
     }
 
@@ -150,4 +147,13 @@ impl Store {
         }
         transaction.commit().await.context("the outbox could not be stored")
     }
+}
+
+pub(super) fn place(row: &sqlx::sqlite::SqliteRow) -> Result<CardPlace> {
+    Ok(CardPlace {
+        channel: row.try_get::<String, _>("channel")?.parse()?,
+        message: row.try_get::<String, _>("message")?.parse()?,
+        thread: row.try_get::<Option<String>, _>("thread")?.map(|id| id.parse()).transpose()?,
+        is_final: row.try_get::<i64, _>("final")? != 0,
+    })
 }

@@ -5,9 +5,17 @@
 //! each transaction begun as `IMMEDIATE` (a deferred one that upgrades fails at once, whatever the busy timeout); reads
 //! have a pool of their own. Statements keep to what PostgreSQL understands too: `$N`, TEXT and BIGINT, `ON CONFLICT`.
 
+pub mod alerts;
 pub mod contacts;
+mod fingerprints;
+pub mod incidents;
 pub mod journal;
+pub mod lockdown;
 pub mod messages;
+pub mod notices;
+pub mod pages;
+pub mod postmortem;
+pub mod reviews;
 pub mod rungs;
 pub mod samples;
 pub mod versions;

@@ -68,7 +68,8 @@ pub(super) async fn keep(transaction: &mut Transaction<'static, Sqlite>, run: Ru
 pub(super) async fn settle(transaction: &mut Transaction<'static, Sqlite>, entry: &Entry) -> Result<()> {
     let (upto, how) = match &entry.event {
         Event::Paged(paged) => (i64::from(paged.percent), "passed-over"),
-        Event::Recovered | Event::Finished { .. } => (i64::MAX, "not-needed"),
+        // From here on the incident's ladders are climbed.
+        Event::Recovered | Event::Finished { .. } | Event::Joined { .. } => (i64::MAX, "not-needed"),
         _ => return Ok(()),
     };
     sqlx::query("UPDATE rungs SET settled_at = $1, how = $2 WHERE run = $3 AND percent <= $4 AND settled_at IS NULL")

@@ -3,7 +3,7 @@
 use super::*;
 
 fn shipped() -> Result<Configuration, Vec<Problem>> {
-    let secrets = ["EMERGENCY_TOKEN", "ADMIN_TOKEN", "DB_PASSWORD"];
+    let secrets = ["EMERGENCY_TOKEN", "ADMIN_TOKEN", "ALERTS_TOKEN", "DB_PASSWORD"];
     Configuration::load_with(Path::new(env!("CARGO_MANIFEST_DIR")), move |name| {
         secrets.contains(&name).then(|| "a secret".to_owned())
     })
@@ -17,7 +17,8 @@ fn shown(problems: &[Problem]) -> String {
 fn the_shipped_files_have_no_problem() {
     let configuration = shipped().unwrap_or_else(|problems| panic!("{}", shown(&problems)));
     assert_eq!(shown(&configuration.warnings), "");
-    assert_eq!(configuration.secrets.iter().collect::<Vec<_>>(), ["ADMIN_TOKEN", "DB_PASSWORD", "EMERGENCY_TOKEN"]);
+    let secrets: Vec<_> = configuration.secrets.iter().collect();
+    assert_eq!(secrets, ["ADMIN_TOKEN", "ALERTS_TOKEN", "DB_PASSWORD", "EMERGENCY_TOKEN"]);
 }
 
 /// A folder with the shipped settings and the given commands.
@@ -77,7 +78,7 @@ call = "hlat"
 "#;
     insta::assert_snapshot!(problems(&[("ten.toml", text), ("halt.toml", HALT)]), @r#"
     commands/ten.toml:2:1: unknown key `sevrity`
-        allowed: approval, lock, next, options, recovered, risk, roles, scenario, steps, summary, target
+        allowed: approval, lock, next, options, recovered, risk, roles, scenario, steps, summary, target, undoes
     commands/ten.toml:3:11: unknown value `dangerous`
         allowed: destructive, read, risky, safe
     commands/ten.toml:4:12: there is no role `operater`
@@ -170,13 +171,13 @@ fn settings_are_checked_and_their_paths_resolved() {
     insta::assert_snapshot!(problems, @r#"
     drbot.toml:29:1: unknown key `rot`
         did you mean `rto`? allowed: name, priority, responsible, rpo, rto
-    drbot.toml:122:13: invalid value: string "many", expected a port, 1 to 65535
+    drbot.toml:148:13: invalid value: string "many", expected a port, 1 to 65535
     "#);
     std::fs::write(&path, text.replace("rot = ", "rto = ").replace("\"many\"", "5432")).unwrap();
     insta::assert_snapshot!(shown(&load().unwrap_err()), @r#"
-    drbot.toml:102:7: the URL ends with a slash
+    drbot.toml:128:7: the URL ends with a slash
         leave it out: commands write {{ target.api }}/health
-    drbot.toml:119:13: this is not the name of a secret
+    drbot.toml:145:13: this is not the name of a secret
         the name of a variable of .env, like "DB_PASSWORD"; never the password itself
     "#);
 }
@@ -194,13 +195,15 @@ fn a_ladder_that_calls_nobody_or_goes_down_is_a_mistake() {
     std::fs::write(&path, &text).unwrap();
     let problems = Configuration::load_with(folder.path(), |_| None).unwrap_err();
     insta::assert_snapshot!(shown(&problems), @r#"
-    drbot.toml:69:8: this rung calls nobody
+    drbot.toml:71:8: this rung calls nobody
         contact roles, "responsible" or "everyone"
-    drbot.toml:72:8: rungs go upwards
+    drbot.toml:75:8: this rung calls nobody
+        contact roles, "responsible" or "everyone"
+    drbot.toml:78:8: rungs go upwards
         the next rung has a higher percentage than the one before
-    drbot.toml:80:8: this is no share of the RTO
-        percent: 1 to 100
-    drbot.toml:87:20: there is no role `boss`
+    drbot.toml:86:8: this is no share of the RTO
+        percent: 0 to 100
+    drbot.toml:93:20: there is no role `boss`
         [roles] has dba, lead, operator
     "#);
 }
@@ -254,6 +257,22 @@ fn the_readme_is_true() {
 }
 
 #[test]
+fn who_may_go_on_alone_is_checked() {
+    let folder = folder(&[]);
+    let file = folder.path().join(SETTINGS_FILE);
+    let shipped = std::fs::read_to_string(&file).unwrap();
+    let (head, rest) = shipped.split_once("[break_glass]").unwrap();
+    let rest = rest.split_once("\n\n").unwrap().1;
+    let wrong = "[break_glass]\nroles = [\"led\"]\nnear = 0\nreview = [\"dbaa\"]\nreview_within = \"0s\"\n\n";
+    std::fs::write(&file, format!("{head}{wrong}{rest}")).unwrap();
+    let said = shown(&Configuration::load_with(folder.path(), |_| None).unwrap_err());
+    for wanted in ["no role `led`", "no role `dbaa`", "no share of the RTO", "in no time", "nobody is called"] {
+        assert!(said.contains(wanted), "{wanted} in {said}");
+    }
+    assert_eq!(said.matches("drbot.toml:").count(), 5, "{said}");
+}
+
+#[test]
 fn people_of_the_host_are_checked() {
     let folder = folder(&[]);
     let file = folder.path().join(SETTINGS_FILE);
@@ -263,11 +282,50 @@ fn people_of_the_host_are_checked() {
         )
     };
     let shipped = std::fs::read_to_string(&file).unwrap();
-    let people = person("dana", "Dana", "operator") + &person("dana", " ", "operater") + &person("", "Omar", "dba");
+    let people = person("dana", "Dana", "operator")
+        + person("dana", " ", "operater").as_str()
+        + person("", "Omar", "dba").as_str();
     std::fs::write(&file, shipped + &people).unwrap();
     let said = shown(&Configuration::load_with(folder.path(), |_| None).unwrap_err());
     for wanted in ["somebody else already", "1 to 80 characters", "no role `operater`", "which user?"] {
         assert!(said.contains(wanted), "{wanted} in {said}");
     }
     assert_eq!(said.matches("drbot.toml:").count(), 4, "{said}");
+}
+
+#[test]
+fn rules_of_alerts_are_checked() {
+    let folder = folder(&[]);
+    let file = folder.path().join(SETTINGS_FILE);
+    let shipped = std::fs::read_to_string(&file).unwrap();
+    let (head, rest) = shipped.split_once("[alerts]\n").unwrap();
+    let line = head.lines().count();
+    let (_, tail) = rest.split_once("# How many commands").unwrap();
+    let wrong = r#"[alerts]
+bearer = "hunter2 is it"
+target = "prd"
+[[alerts.rule]]
+match = { alertname = "/Database(.*/" }
+scenario = "database-coruption"
+[[alerts.rule]]
+match = { service = "x" }
+[[alerts.rule]]
+match = {}
+target = "prod"
+"#;
+    std::fs::write(&file, format!("{head}{wrong}# How many commands{tail}")).unwrap();
+    let said = shown(&Configuration::load_with(folder.path(), |_| None).unwrap_err());
+    assert!(!said.contains("hunter2"), "{said}");
+    for (below, column, wanted) in [
+        (2, 10, "this is not the name of a secret"),
+        (3, 10, "there is no target `prd`"),
+        (5, 23, "this is no regular expression: unclosed group"),
+        (6, 12, "there is no scenario `database-coruption`"),
+        (7, 1, "this rule says nothing"),
+        (10, 9, "this rule would take every alert"),
+    ] {
+        let wanted = format!("drbot.toml:{}:{column}: {wanted}", line + below);
+        assert!(said.contains(&wanted), "{wanted} in {said}");
+    }
+    assert_eq!(said.matches("drbot.toml:").count(), 6, "{said}");
 }

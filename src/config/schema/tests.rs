@@ -6,9 +6,16 @@ use serde::de::DeserializeOwned;
 
 use super::*;
 use crate::{
-    config::settings::{
-        ComposeTarget, ContactSettings, Discord, DockerTarget, HostPerson, Limits, NetworkTarget, PostgresTarget,
-        Priority, Provider, RungSettings, Scenario, Target, VersionsTarget, Web,
+    config::{
+        alerts::{AlertRule, AlertSettings},
+        paging::{
+            EmailSettings, NtfySettings, PagerdutySettings, PagingSettings, Security, TwilioSettings, WebhookSettings,
+        },
+        settings::{
+            BreakGlassSettings, ComposeTarget, ContactSettings, Discord, DockerTarget, Heartbeat, HostPerson,
+            IncidentSettings, Limits, LockdownSettings, NetworkTarget, PostgresTarget, Priority, Provider,
+            RungSettings, Scenario, Target, VersionsTarget, Web,
+        },
     },
     runbook::{decode::decode, document::Document},
 };
@@ -39,29 +46,45 @@ fn keys(schema: &Value) -> BTreeSet<String> {
 fn every_key_that_the_decoder_knows_is_in_the_schema_and_the_reverse() {
     let schema = settings();
     let known = [
+        ("AlertRule", fields::<AlertRule>()),
+        ("AlertSettings", fields::<AlertSettings>()),
+        ("BreakGlassSettings", fields::<BreakGlassSettings>()),
         ("ComposeTarget", fields::<ComposeTarget>()),
         ("ContactSettings", fields::<ContactSettings>()),
         ("Discord", fields::<Discord>()),
         ("DiscordId", BTreeSet::new()),
         ("DockerTarget", fields::<DockerTarget>()),
+        ("EmailSettings", fields::<EmailSettings>()),
+        ("Heartbeat", fields::<Heartbeat>()),
         ("HostPerson", fields::<HostPerson>()),
+        ("IncidentSettings", fields::<IncidentSettings>()),
+        ("Level", BTreeSet::new()),
         ("Limits", fields::<Limits>()),
+        ("LockdownSettings", fields::<LockdownSettings>()),
         ("NetworkTarget", fields::<NetworkTarget>()),
+        ("NtfySettings", fields::<NtfySettings>()),
+        ("PagerdutySettings", fields::<PagerdutySettings>()),
+        ("PagingSettings", fields::<PagingSettings>()),
         ("PostgresTarget", fields::<PostgresTarget>()),
         ("Priority", BTreeSet::new()),
         ("Provider", fields::<Provider>()),
         ("RungSettings", fields::<RungSettings>()),
         ("Scenario", fields::<Scenario>()),
+        ("Security", BTreeSet::new()),
         ("Span", BTreeSet::new()),
         ("Target", fields::<Target>()),
+        ("TwilioSettings", fields::<TwilioSettings>()),
         ("VersionsTarget", fields::<VersionsTarget>()),
         ("Web", fields::<Web>()),
+        ("WebhookSettings", fields::<WebhookSettings>()),
     ];
     assert_eq!(schema["definitions"].as_object().unwrap().len(), known.len());
     for (name, known) in known {
         assert_eq!(keys(&schema["definitions"][name]), known, "{name}");
     }
     assert_eq!(keys(&schema), fields::<Settings>());
+    let securities = known_to_serde::<Security>(json!("no such word"));
+    assert_eq!(securities.iter().collect::<Vec<_>>(), ["none", "starttls", "tls"]);
     let words = known_to_serde::<Priority>(json!("no such word"));
     let words: Vec<&String> = words.iter().collect();
     let mut listed: Vec<String> =
@@ -124,6 +147,9 @@ fn what_is_wrong_is_refused_by_the_schema_and_by_the_decoder() {
         ("a port that is none", "\"${RANGE_PG_PORT:-15432}\"", "70000"),
         ("a share that is none", "0.8", "8.0"),
         ("nothing allowed", "burst               = 10", "burst = 0"),
+        ("a token", "bearer = \"ALERTS_TOKEN\"", "bearer = \"hunter2\""),
+        ("a reference for a token", "bearer = \"ALERTS_TOKEN\"", "bearer = \"${ALERTS_TOKEN:-X}\""),
+        ("a rule for everything", "match    = { alertname = \"TradingBotDown\" }", "match = {}"),
         ("no URL", "\"http://127.0.0.1:${RANGE_API_PORT:-8080}\"", "\"127.0.0.1\""),
         ("a missing key", "user      = \"antbot\"\n", ""),
     ];

@@ -17,7 +17,8 @@ fn created(responsible: &[&str], ladder: &[(u8, &[&str])]) -> Created {
         priority: Priority::Critical,
         responsible: names(responsible),
     };
-    let ladder: Vec<_> = ladder.iter().map(|(at, page)| RungSettings { at: *at, page: names(page) }).collect();
+    let ladder: Vec<_> =
+        ladder.iter().map(|(at, page)| RungSettings { at: *at, page: names(page), reach: None }).collect();
     let command = serde_json::from_value(serde_json::json!({
         "name": "restore-db", "summary": "Restores", "risk": "destructive", "roles": [], "steps": [],
     }));
@@ -31,7 +32,11 @@ fn created(responsible: &[&str], ladder: &[(u8, &[&str])]) -> Created {
         target: serde_json::Value::Null,
         rungs: rungs::of(Some(&scenario), &ladder, Timestamp::from_timestamp_micros(0).unwrap()),
         scenario: Some(scenario),
+        incident: None,
         lock: None,
+        glass: None,
+        undone: None,
+        locked_down: None,
     }
 }
 

@@ -1,0 +1,199 @@
+//! Pages to single contacts: claimed before they are sent, settled after.
+//!
+//! What must stay true: a page is there with the event that calls people, in one transaction; it is sent until it is
+//! settled, whoever was lost in between; one that may have arrived is marked as a possible repetition; and whether it is
+//! still needed is looked at in the transaction that claims it.
+
+use anyhow::{Context, Result};
+use sqlx::{Row, Sqlite, Transaction, sqlite::SqliteRow};
+
+use super::{Store, micros};
+use crate::{
+    clock::Timestamp,
+    config::settings::Level,
+    contacts::way::Way,
+    ids::IncidentId,
+    incident::event::{Entry, PageTo},
+};
+
+/// One page to one contact by one way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    pub incident: IncidentId,
+    /// The journal's number of the event that calls people.
+    pub seq: u64,
+    pub to: PageTo,
+    /// How often it was begun to be sent, this time included.
+    pub attempts: u32,
+    /// One of those may have arrived.
+    pub may_repeat: bool,
+}
+
+/// What a claim has found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Claim {
+    Claimed(Page),
+    /// It is not needed any more: the incident is over, or somebody has it by now.
+    Cancelled(Page),
+}
+
+pub(super) async fn keep(
+    transaction: &mut Transaction<'static, Sqlite>,
+    entry: &Entry,
+    pages: &[PageTo],
+) -> Result<()> {
+    add(transaction, entry.incident, entry.seq, pages, entry.at).await
+}
+
+async fn add(
+    transaction: &mut Transaction<'static, Sqlite>,
+    incident: IncidentId,
+    seq: u64,
+    pages: &[PageTo],
+    due_at: Timestamp,
+) -> Result<()> {
+    for page in pages {
+        sqlx::query(
+            "INSERT INTO pages (incident, seq, role, name, way, level, due_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
+             ON CONFLICT DO NOTHING",
+        )
+        .bind(incident.to_string())
+        .bind(i64::try_from(seq)?)
+        .bind(&page.role)
+        .bind(&page.name)
+        .bind(page.way.name())
+        .bind(page.level.name())
+        .bind(micros(due_at))
+        .execute(&mut **transaction)
+        .await?;
+    }
+    Ok(())
+}
+
+impl Store {
+    /// Pages that are due and that nobody of this process is sending, of these ways; longest due first.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn due_pages(&self, owner: &str, by_chat: bool, now: Timestamp) -> Result<Vec<Page>> {
+        let rows = sqlx::query(
+            "SELECT incident, seq, role, name, way, level, attempts, may_repeat FROM pages
+             WHERE settled_at IS NULL AND due_at <= $1 AND (claimed_by IS NULL OR claimed_by <> $2)
+                AND CASE WHEN way IN ('discord', 'direct-message') THEN 1 ELSE 0 END = $3
+             ORDER BY due_at, incident, seq, role, name, way, level LIMIT 200",
+        )
+        .bind(micros(now))
+        .bind(owner)
+        .bind(i64::from(by_chat))
+        .fetch_all(&self.readers)
+        .await
+        .context("the pages that are due cannot be read")?;
+        rows.iter().map(page).collect()
+    }
+
+    /// Claims a page for sending. `is_needed` is told the seq of the incident's last event, and decides by a state that has
+    /// it; when there was another event since, it is asked again by the caller (`None`).
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn claim_page(
+        &self,
+        page: &Page,
+        owner: &str,
+        seen: u64,
+        is_needed: bool,
+        at: Timestamp,
+    ) -> Result<Option<Claim>> {
+        let mut transaction = self.write().await?;
+        let last: i64 = sqlx::query_scalar("SELECT MAX(seq) FROM incident_journal WHERE incident = $1")
+            .bind(page.incident.to_string())
+            .fetch_one(&mut *transaction)
+            .await?;
+        if u64::try_from(last)? != seen {
+            return Ok(None);
+        }
+        let sql = if is_needed {
+            // One that another process had claimed and not settled may have arrived.
+            "UPDATE pages SET may_repeat = CASE WHEN claimed_by IS NULL THEN may_repeat ELSE 1 END,
+                attempts = attempts + 1, claimed_by = $7
+             WHERE incident = $1 AND seq = $2 AND role = $3 AND name = $4 AND way = $5 AND level = $6
+                AND settled_at IS NULL AND (claimed_by IS NULL OR claimed_by <> $7) AND $8 = $8
+             RETURNING incident, seq, role, name, way, level, attempts, may_repeat"
+        } else {
+            "UPDATE pages SET settled_at = $8, how = 'cancelled', claimed_by = $7
+             WHERE incident = $1 AND seq = $2 AND role = $3 AND name = $4 AND way = $5 AND level = $6 AND settled_at IS NULL
+             RETURNING incident, seq, role, name, way, level, attempts, may_repeat"
+        };
+        let row = named(sqlx::query(sql), page)?.bind(owner).bind(micros(at)).fetch_optional(&mut *transaction).await?;
+        transaction.commit().await.context("the page could not be claimed")?;
+        let Some(row) = row else { return Ok(None) };
+        let page = self::page(&row)?;
+        Ok(Some(if is_needed { Claim::Claimed(page) } else { Claim::Cancelled(page) }))
+    }
+
+    /// More pages of the same call: those that are there already stay as they are.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn add_pages(&self, incident: IncidentId, seq: u64, pages: &[PageTo], due_at: Timestamp) -> Result<()> {
+        if pages.is_empty() {
+            return Ok(());
+        }
+        let mut transaction = self.write().await?;
+        add(&mut transaction, incident, seq, pages, due_at).await?;
+        transaction.commit().await.context("more pages could not be stored")
+    }
+
+    /// It is done with: delivered or given up.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn settle_page(&self, page: &Page, how: &'static str, at: Timestamp) -> Result<()> {
+        let sql = "UPDATE pages SET settled_at = $7, how = $8
+             WHERE incident = $1 AND seq = $2 AND role = $3 AND name = $4 AND way = $5 AND level = $6";
+        let query = named(sqlx::query(sql), page)?.bind(micros(at)).bind(how);
+        query.execute(&self.writer).await.context("the page could not be settled")?;
+        Ok(())
+    }
+
+    /// It is to be tried again then; `may_have_arrived` marks it for good.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn put_off_page(&self, page: &Page, until: Timestamp, may_have_arrived: bool) -> Result<()> {
+        let sql =
+            "UPDATE pages SET due_at = $7, claimed_by = NULL, may_repeat = CASE WHEN $8 = 1 THEN 1 ELSE may_repeat END
+             WHERE incident = $1 AND seq = $2 AND role = $3 AND name = $4 AND way = $5 AND level = $6";
+        let query = named(sqlx::query(sql), page)?.bind(micros(until)).bind(i64::from(may_have_arrived));
+        query.execute(&self.writer).await.context("the page could not be put off")?;
+        Ok(())
+    }
+}
+
+type Query<'q> = sqlx::query::Query<'q, Sqlite, sqlx::sqlite::SqliteArguments>;
+
+fn named<'q>(query: Query<'q>, page: &Page) -> Result<Query<'q>> {
+    Ok(query
+        .bind(page.incident.to_string())
+        .bind(i64::try_from(page.seq)?)
+        .bind(page.to.role.clone())
+        .bind(page.to.name.clone())
+        .bind(page.to.way.name())
+        .bind(page.to.level.name()))
+}
+
+fn page(row: &SqliteRow) -> Result<Page> {
+    let level: String = row.try_get("level")?;
+    Ok(Page {
+        incident: row.try_get::<String, _>("incident")?.parse()?,
+        seq: u64::try_from(row.try_get::<i64, _>("seq")?)?,
+        to: PageTo {
+            role: row.try_get("role")?,
+            name: row.try_get("name")?,
+            way: row.try_get::<String, _>("way")?.parse::<Way>().map_err(anyhow::Error::msg)?,
+            level: Level::from_name(&level).with_context(|| format!("no level is called {level}"))?,
+        },
+        attempts: u32::try_from(row.try_get::<i64, _>("attempts")?)?,
+        may_repeat: row.try_get::<i64, _>("may_repeat")? != 0,
+    })
+}
