@@ -10,7 +10,8 @@ use crate::{
     access::{self, Caller, Refusal},
     ids::RunId,
     run::{
-        event::{ApprovalAsked, Event},
+        event::{ApprovalAsked, Choice, Event},
+        lockdown::{self, Lockdown},
         state::{ApprovalState, State},
     },
 };
@@ -31,6 +32,11 @@ pub enum AnswerError {
     WrongConfirmation { expected: String },
     #[error("a reason is needed")]
     ReasonNeeded,
+    #[error("a longer reason is needed")]
+    ReasonTooShort,
+    /// Neither approved nor answered, but for what ends the run.
+    #[error("drbot is locked down")]
+    LockedDown(Lockdown),
     /// Somebody was faster.
     #[error("{0}")]
     TooLate(String),
@@ -56,7 +62,9 @@ impl Engine {
     pub async fn may_approve(&self, run: RunId, caller: &Caller, token: &str) -> Result<ApprovalAsked, AnswerError> {
         let live = self.live(run).ok_or(AnswerError::Ended)?;
         let state = live.state().await;
-        self.open_approval(&state, caller, token).cloned()
+        let asked = self.open_approval(&state, caller, token).cloned()?;
+        goes_forward(&state, &*self.standing().await)?;
+        Ok(asked)
     }
 
     /// A yes. Returns how many more are needed.
@@ -71,8 +79,10 @@ impl Engine {
         typed: Option<&str>,
     ) -> Result<usize, AnswerError> {
         let live = self.live(run).ok_or(AnswerError::Ended)?;
+        let standing = self.standing().await;
         self.append_if(&live, |state| {
             let asked = self.open_approval(state, caller, token)?;
+            goes_forward(state, &standing)?;
             if let Some(expected) = &asked.confirm
                 && typed.map(str::trim) != Some(expected)
             {
@@ -82,6 +92,7 @@ impl Engine {
             Ok(Event::ApprovalGiven { round: asked.round, by: caller.person.clone(), plan_hash })
         })
         .await?;
+        drop(standing);
         self.woken(&live);
         let state = live.state().await;
         Ok(match &state.approval {
@@ -91,6 +102,20 @@ impl Engine {
             }
             _ => 0,
         })
+    }
+
+    /// Whether `caller` may say no to what was asked with this token.
+    ///
+    /// # Errors
+    /// Why they may not.
+    pub async fn may_deny(&self, run: RunId, caller: &Caller, token: &str) -> Result<(), AnswerError> {
+        let live = self.live(run).ok_or(AnswerError::Ended)?;
+        let state = live.state().await;
+        if matches!(state.approval, ApprovalState::Lapsed { .. }) {
+            return Err(AnswerError::Expired);
+        }
+        state.approval.asked().filter(|asked| asked.token == token).ok_or(AnswerError::Stale)?;
+        Ok(access::deny(&self.configuration().settings, &state, caller)?)
     }
 
     /// A no. The run takes back what it can and ends.
@@ -139,14 +164,17 @@ impl Engine {
     /// Why it does not count.
     pub async fn ask_again(&self, run: RunId, caller: &Caller) -> Result<(), AnswerError> {
         let live = self.live(run).ok_or(AnswerError::Ended)?;
+        let standing = self.standing().await;
         self.append_if(&live, |state| {
             access::steer(&self.configuration().settings, state, caller)?;
+            goes_forward(state, &standing)?;
             match &state.approval {
                 ApprovalState::Lapsed { .. } => Ok(Event::ApprovalRenewed { by: caller.person.clone() }),
                 _ => Err(AnswerError::Stale),
             }
         })
         .await?;
+        drop(standing);
         self.woken(&live);
         Ok(())
     }
@@ -164,11 +192,16 @@ impl Engine {
         reason: Option<&str>,
     ) -> Result<(), AnswerError> {
         let live = self.live(run).ok_or(AnswerError::Ended)?;
+        let standing = self.standing().await;
         self.append_if(&live, |state| {
             access::steer(&self.configuration().settings, state, caller)?;
             let question =
                 state.question.as_ref().filter(|question| question.token == token).ok_or(AnswerError::Stale)?;
             let choice = question.choices.get(index).cloned().ok_or(AnswerError::Stale)?;
+            // What ends the run is never in the way of a lockdown.
+            if !matches!(choice, Choice::Abort | Choice::Undo) {
+                goes_forward(state, &standing)?;
+            }
             let reason = reason.map(str::trim).filter(|reason| !reason.is_empty());
             if choice.needs_reason() && reason.is_none() {
                 return Err(AnswerError::ReasonNeeded);
@@ -181,6 +214,7 @@ impl Engine {
             })
         })
         .await?;
+        drop(standing);
         self.woken(&live);
         Ok(())
     }
@@ -233,7 +267,7 @@ impl Engine {
         access::steer(&self.configuration().settings, &live.state().await, caller).map_err(AnswerError::from)
     }
 
-    fn woken(&self, live: &Arc<Live>) {
+    pub(super) fn woken(&self, live: &Arc<Live>) {
         live.wake.notify_one();
     }
 
@@ -252,5 +286,15 @@ impl Engine {
             return Err(AnswerError::Expired);
         }
         Ok(asked)
+    }
+}
+
+/// Whether a run may be let go forward: not in a lockdown, unless it is free in it.
+pub(super) fn goes_forward(state: &State, standing: &Option<Lockdown>) -> Result<(), AnswerError> {
+    match standing {
+        Some(lockdown) if !lockdown::is_free(state.created.command.risk) => {
+            Err(AnswerError::LockedDown(lockdown.clone()))
+        }
+        _ => Ok(()),
     }
 }

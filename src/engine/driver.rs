@@ -65,7 +65,11 @@ enum Turn {
 
 async fn turn(engine: &Engine, live: &Arc<Live>) -> Result<Turn, AppendError> {
     let state = live.state().await;
-    match next::next(&state, engine.0.clock.now()) {
+    let now = engine.0.clock.now();
+    if engine.hold(live, &state, Some(&next::unhindered(&state, now))).await? {
+        return Ok(Turn::Go);
+    }
+    match next::next(&state, now) {
         Next::Begin { step } => engine.begin_step(live, &state, step).await?,
         Next::Settle { step } => engine.settle(live, &state, step).await?,
         Next::Skip { step } => {
@@ -170,7 +174,8 @@ impl Engine {
     }
 
     /// Journals a sample of each target's database from time to time, so that losses can be told when it is gone, and
-    /// proves new backups before they are needed; and notes which version runs, so that a good one is known.
+    /// proves new backups before they are needed; and notes which version runs, so that a good one is known, and
+    /// which servers the target is.
     pub(super) fn start_sampling(&self) {
         let configuration = self.configuration();
         for (name, target) in &configuration.settings.target {
@@ -181,6 +186,7 @@ impl Engine {
             let database = target.postgres.as_ref().map(|postgres| postgres.database.clone());
             self.0.tasks.spawn(async move {
                 loop {
+                    engine.note_identity(&name).await;
                     engine.note_version(&name, every).await;
                     if let Some(database) = &database {
                         engine.sample(&name, database).await;

@@ -13,7 +13,8 @@ use super::{Engine, metrics};
 use crate::{
     actions::ProgressValue,
     clock::Timestamp,
-    ids::RunId,
+    ids::{IncidentId, RunId},
+    incident::{outlook::Forecast, times},
     run::{
         delivery,
         event::{Entry, Event},
@@ -51,6 +52,10 @@ pub struct LiveProgress {
 pub struct Snapshot {
     pub state: State,
     pub progress: Option<LiveProgress>,
+    /// What remains until recovery is verified, where something is known of it.
+    pub forecast: Option<Forecast>,
+    /// The clock of the incident that it belongs to.
+    pub incident: Option<times::Clock>,
 }
 
 impl Live {
@@ -79,12 +84,17 @@ impl Live {
         &self.command
     }
 
+    /// The incident that it belongs to, as far as it can be told without waiting.
+    pub(super) fn incident(&self) -> Option<IncidentId> {
+        self.state.try_lock().ok()?.incident
+    }
+
     pub(super) async fn state(&self) -> State {
         self.state.lock().await.clone()
     }
 
     pub(super) async fn snapshot(&self) -> Snapshot {
-        Snapshot { state: self.state().await, progress: self.progress.borrow().clone() }
+        Snapshot { state: self.state().await, progress: self.progress.borrow().clone(), forecast: None, incident: None }
     }
 
     /// From now on, and until the guard is dropped, whoever stops the run stops this.
@@ -234,8 +244,9 @@ async fn write(
     );
     let took = engine.0.clock.monotonic().saturating_duration_since(begun);
     metrics::appended(&after, &entry.event, took);
-    *state = after;
+    *state = after.clone();
     drop(state);
+    engine.tell_incident(&after, &entry.event);
     engine.announce(entry.run);
     Ok(())
 }

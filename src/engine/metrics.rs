@@ -11,6 +11,10 @@ const FINISHED: &str = "drbot_runs_finished_total";
 const UNFINISHED: &str = "drbot_runs_unfinished";
 const STEPS: &str = "drbot_steps_total";
 const APPEND: &str = "drbot_journal_append_seconds";
+const LOCKED_DOWN: &str = "drbot_locked_down";
+const GLASS_BROKEN: &str = "drbot_glass_broken_total";
+const REVIEWS_OPEN: &str = "drbot_reviews_open";
+const INCIDENTS_OPEN: &str = "drbot_incidents_open";
 const REFUSED_APPENDS: &str = "drbot_journal_errors_total";
 
 pub fn describe() {
@@ -19,6 +23,10 @@ pub fn describe() {
     describe_gauge!(UNFINISHED, "Runs that are under way or wait for people.");
     describe_counter!(STEPS, "Attempts of steps that have ended, by command and how.");
     describe_histogram!(APPEND, Unit::Seconds, "Time until an event was durable in the journal.");
+    describe_gauge!(LOCKED_DOWN, "1 while nothing may begin but reads and halts.");
+    describe_counter!(GLASS_BROKEN, "Runs that one person let go on unapproved, by command.");
+    describe_gauge!(REVIEWS_OPEN, "Broken glasses that nobody has reviewed yet.");
+    describe_gauge!(INCIDENTS_OPEN, "Incidents that are not closed.");
     describe_counter!(REFUSED_APPENDS, "Events that could not be written; nothing proceeds meanwhile.");
 }
 
@@ -47,6 +55,22 @@ pub(super) fn appended(state: &State, event: &Event, took: Duration) {
         _ => return,
     };
     counter!(STEPS, "command" => command(), "how" => how).increment(1);
+}
+
+pub(super) fn locked_down(is: bool) {
+    gauge!(LOCKED_DOWN).set(if is { 1.0 } else { 0.0 });
+}
+
+pub(super) fn glass_broken(command: &str) {
+    counter!(GLASS_BROKEN, "command" => command.to_owned()).increment(1);
+}
+
+pub(super) fn reviews_open(count: usize) {
+    gauge!(REVIEWS_OPEN).set(u32::try_from(count).unwrap_or(u32::MAX));
+}
+
+pub(super) fn incidents_open(count: usize) {
+    gauge!(INCIDENTS_OPEN).set(u32::try_from(count).unwrap_or(u32::MAX));
 }
 
 pub(super) fn not_appended() {

@@ -9,13 +9,18 @@ mod abort;
 mod answers;
 mod driver;
 pub mod failpoint;
+mod glass;
+mod identity;
+pub mod incidents;
 mod live;
+mod lockdown;
 pub mod metrics;
 pub mod outputs;
 mod pages;
 mod perform;
 mod preview;
 mod request;
+mod reversal;
 mod settle;
 mod step;
 mod undo;
@@ -23,22 +28,26 @@ mod versions;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError, RwLock},
+    sync::{Arc, Mutex, PoisonError, RwLock as StdRwLock},
     time::Duration,
 };
 
 use anyhow::{Context, Result};
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{RwLock, broadcast, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::live::Live;
 pub use self::{
     abort::AbortError,
     answers::AnswerError,
+    glass::ReviewError,
+    identity::Identity,
     live::{LiveProgress, Snapshot},
+    lockdown::LockdownError,
     pages::ContactsSeen,
     preview::LOOK,
     request::{Request, RequestError, Submitted, providers},
+    reversal::UndoError,
 };
 use crate::{
     access::throttle::Throttle,
@@ -46,7 +55,11 @@ use crate::{
     clock::Clock,
     config::{load::Configuration, secrets::Secrets},
     ids::{self, RunId},
-    run::next::{Next, WaitingOn, next},
+    run::{
+        history::History,
+        lockdown::Lockdown,
+        next::{Next, WaitingOn, next},
+    },
     sample::Sample,
     store::Store,
 };
@@ -62,7 +75,7 @@ const STORE_REST: Duration = Duration::from_secs(1);
 pub struct Engine(Arc<Inner>);
 
 struct Inner {
-    configuration: RwLock<Arc<Configuration>>,
+    configuration: StdRwLock<Arc<Configuration>>,
     store: Store,
     actions: Arc<dyn Actions>,
     secrets: Secrets,
@@ -74,6 +87,14 @@ struct Inner {
     samples_before: Mutex<HashMap<RunId, Sample>>,
     changes: broadcast::Sender<RunId>,
     reconfigured: watch::Sender<u64>,
+    /// Whoever begins something holds this meanwhile.
+    lockdown: RwLock<Option<Lockdown>>,
+    notices: watch::Sender<u64>,
+    incidents: incidents::Incidents,
+    /// Of the runs under way: what earlier runs of their command took.
+    histories: Mutex<HashMap<RunId, Arc<History>>>,
+    /// Runs whose servers were seen to be the recorded ones.
+    identified: Mutex<HashMap<RunId, identity::Identified>>,
     throttle: Throttle,
     /// Made for previews: nothing is taken over, sampled or remembered.
     only_looks: bool,
@@ -102,7 +123,10 @@ impl Engine {
         secrets: Secrets,
         clock: Clock,
     ) -> Result<Self> {
+        tell_warnings(&configuration);
         let engine = Self::new(configuration, store, actions, secrets, clock, false);
+        engine.load_lockdown().await?;
+        engine.load_incidents().await?;
         for (run, ownership) in engine.0.store.take_over(&engine.0.owner).await? {
             // One journal that cannot be read must not keep the others from going on.
             let live = match engine.0.store.journal(run).await {
@@ -121,6 +145,8 @@ impl Engine {
                 ),
             }
         }
+        engine.reconcile_incidents().await;
+        engine.attend_to_alerts().await;
         engine.start_sampling();
         Ok(engine)
     }
@@ -145,10 +171,11 @@ impl Engine {
         only_looks: bool,
     ) -> Self {
         let (changes, _) = broadcast::channel(1024);
+        secrets.learn(&configuration.secrets);
         Self(Arc::new(Inner {
             only_looks,
             throttle: Throttle::new(&configuration.settings.limits),
-            configuration: RwLock::new(Arc::new(configuration)),
+            configuration: StdRwLock::new(Arc::new(configuration)),
             store,
             actions,
             secrets,
@@ -158,6 +185,11 @@ impl Engine {
             samples_before: Mutex::default(),
             changes,
             reconfigured: watch::channel(0).0,
+            lockdown: RwLock::default(),
+            notices: watch::channel(0).0,
+            incidents: incidents::Incidents::default(),
+            histories: Mutex::default(),
+            identified: Mutex::default(),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
             halting: CancellationToken::new(),
@@ -171,6 +203,8 @@ impl Engine {
 
     /// Uses another configuration from the next command on; runs that are under way keep theirs.
     pub fn reconfigure(&self, configuration: Configuration) {
+        tell_warnings(&configuration);
+        self.0.secrets.learn(&configuration.secrets);
         *self.0.configuration.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(configuration);
         self.0.reconfigured.send_modify(|times| *times += 1);
     }
@@ -203,7 +237,10 @@ impl Engine {
     /// When the store cannot be read.
     pub async fn snapshot(&self, run: RunId) -> Result<Option<Snapshot>> {
         if let Some(live) = self.live(run) {
-            return Ok(Some(live.snapshot().await));
+            let snapshot = live.snapshot().await;
+            let forecast = self.forecast(&snapshot.state);
+            let incident = self.clock_of_incident(&snapshot.state).await;
+            return Ok(Some(Snapshot { forecast, incident, ..snapshot }));
         }
         let journal = self.0.store.journal(run).await?;
         if journal.is_empty() {
@@ -211,7 +248,7 @@ impl Engine {
         }
         let state =
             crate::run::state::State::replay(&journal).context("the journal holds what cannot have happened")?;
-        Ok(Some(Snapshot { state, progress: None }))
+        Ok(Some(Snapshot { state, progress: None, forecast: None, incident: None }))
     }
 
     /// Whether some run is under way and does not wait for people: what ends the process now would hold it up.
@@ -220,7 +257,11 @@ impl Engine {
         for run in runs {
             let state = run.snapshot().await.state;
             match next(&state, self.0.clock.now()) {
-                Next::Ended | Next::Wait { on: WaitingOn::Approval | WaitingOn::AskAgain | WaitingOn::Answer, .. } => {}
+                Next::Ended
+                | Next::Wait {
+                    on: WaitingOn::Approval | WaitingOn::AskAgain | WaitingOn::Answer | WaitingOn::Lockdown,
+                    ..
+                } => {}
                 _ => return true,
             }
         }
@@ -244,6 +285,8 @@ impl Engine {
 
     fn forget(&self, run: RunId) {
         self.0.samples_before.lock().unwrap_or_else(PoisonError::into_inner).remove(&run);
+        self.0.identified.lock().unwrap_or_else(PoisonError::into_inner).remove(&run);
+        self.0.histories.lock().unwrap_or_else(PoisonError::into_inner).remove(&run);
         let mut runs = self.0.runs.lock().unwrap_or_else(PoisonError::into_inner);
         runs.remove(&run);
         metrics::unfinished(runs.len());
@@ -257,6 +300,13 @@ impl Engine {
             metrics::unfinished(runs.len());
         }
         self.0.tasks.spawn(driver::drive(self.clone(), live.clone()));
+        let (engine, of) = (self.clone(), live.clone());
+        self.0.tasks.spawn(async move {
+            let state = of.state().await;
+            if state.objective().is_some() {
+                engine.know_history(&state).await;
+            }
+        });
         self.announce(live.id());
         live
     }
@@ -264,5 +314,11 @@ impl Engine {
     fn announce(&self, run: RunId) {
         // Nobody listening is no error.
         let _ = self.0.changes.send(run);
+    }
+}
+
+fn tell_warnings(configuration: &Configuration) {
+    for warning in &configuration.warnings {
+        tracing::warn!(warning = %warning, "the configuration works, but hardly as it was meant");
     }
 }

@@ -71,7 +71,8 @@ impl Engine {
         let settings = &configuration.settings;
         let rungs = settings.escalation.iter().flat_map(|rung| &rung.page);
         let responsible = settings.scenario.values().flat_map(|scenario| &scenario.responsible);
-        ladder::gaps(rungs.chain(responsible), contacts)
+        let named = rungs.chain(responsible).chain(&settings.break_glass.page);
+        ladder::gaps(named, contacts)
     }
 
     /// Whether a run is under way here.

@@ -17,6 +17,7 @@ use crate::{
     actions::{Context, Done, Failure, Fields, Progress, ProgressValue},
     run::{
         event::{Event, FailureKind},
+        lockdown,
         next::{self, Next},
     },
     runbook::{
@@ -137,7 +138,7 @@ impl Engine {
         std::future::pending::<()>().await;
     }
 
-    /// What goes on beside a step: the approval is asked for and expires. A run that is being ended stops its step
+    /// What goes on beside a step: the approval is asked for, expires, and is void in a lockdown. A run that is being ended stops its step
     /// (`stops`), but not the look at what became of it.
     pub(super) async fn meanwhile(&self, live: &Arc<Live>, stops: bool) {
         loop {
@@ -145,7 +146,17 @@ impl Engine {
             if stops && state.ending.is_some() {
                 live.cancel_attempt();
             }
-            let event = match next::aside(&state, self.0.clock.now()) {
+            let aside = next::aside(&state, self.0.clock.now());
+            match self.hold(live, &state, aside.as_ref()).await {
+                Ok(false) => {}
+                Ok(true) | Err(AppendError::Moved) => continue,
+                Err(error) => {
+                    tracing::warn!(run = %live.id().short(), %error, "the lockdown could not be journaled");
+                    self.0.clock.sleep(STORE_REST).await;
+                    continue;
+                }
+            }
+            let event = match aside.filter(|aside| state.held.is_none() || !lockdown::forbids(&state, aside)) {
                 Some(Next::AskApproval { round }) => Event::ApprovalAsked(Box::new(self.approval(&state, round))),
                 Some(Next::WaiveApproval { round }) => self.waiver(&state, round),
                 Some(Next::ExpireApproval { round }) => Event::ApprovalExpired { round },
@@ -206,6 +217,7 @@ impl Engine {
             return Ok((done, verdict));
         }
         self.remember(action, &done, context).await;
+        self.put_in_place(action, context).await;
         let summary = outputs::line(step.says.as_deref(), &done).unwrap_or_else(|| done.summary.clone());
         Ok((Done { summary, ..done }, verdict))
     }
@@ -322,14 +334,9 @@ impl Engine {
         };
         let newest = done.fields.get("newest").and_then(|at| at.as_str()).and_then(|at| at.parse().ok());
         let sample = Sample { at: self.0.clock.now(), tables, newest };
-        let configuration = self.configuration();
-        let name = configuration.settings.target.iter().find_map(|(name, target)| {
-            let same = context.target.as_ref().is_some_and(|used| used.postgres == target.postgres);
-            same.then_some(name)
-        });
-        if let Some(name) = name
+        if let Some(name) = self.target_of(context)
             && !sample.tables.is_empty()
-            && let Err(error) = self.0.store.put_sample(name, &sample).await
+            && let Err(error) = self.0.store.put_sample(&name, &sample).await
         {
             tracing::warn!(error = format!("{error:#}"), "a sample could not be kept");
         }

@@ -10,11 +10,13 @@ use crate::{
     access::{self, Caller, Refusal},
     actions::Fields,
     clock::Timestamp,
-    config::load::Configuration,
+    config::{load::Configuration, settings::Settings},
     ids::RunId,
     run::{
         context::{self, Scoped},
-        event::{Created, Entry, Event},
+        event::{Created, Entry, Event, Undone},
+        glass::Glass,
+        lockdown::{self, Lockdown},
         rungs,
         state::State,
     },
@@ -61,6 +63,12 @@ pub enum RequestError {
     BadOption { option: String, problem: String },
     #[error("{value} is not to be had for {option}")]
     UnknownChoice { option: String, value: String, known: Vec<String> },
+    #[error("drbot is locked down")]
+    LockedDown(Lockdown),
+    #[error("/{name} is started by /undo")]
+    OnlyByUndo { name: String },
+    #[error("another run has begun on the target")]
+    Overtaken,
     #[error("drbot is stopping")]
     Stopping,
     #[error("{0}")]
@@ -75,6 +83,15 @@ impl Engine {
     /// # Errors
     /// Why not; nothing has happened then.
     pub async fn submit(&self, request: Request) -> Result<Submitted, RequestError> {
+        self.submit_undoing(request, None).await
+    }
+
+    /// [`Engine::submit`] of a run that takes another one back.
+    pub(super) async fn submit_undoing(
+        &self,
+        request: Request,
+        undone: Option<Undone>,
+    ) -> Result<Submitted, RequestError> {
         if self.0.stopping.is_cancelled() {
             return Err(RequestError::Stopping);
         }
@@ -84,19 +101,27 @@ impl Engine {
             known: configuration.commands.keys().cloned().collect(),
         })?;
         access::start(&configuration.settings, command, &request.caller)?;
+        if command.undoes.is_some() && undone.is_none() {
+            return Err(RequestError::OnlyByUndo { name: command.name.clone() });
+        }
         if let Some(run) = self.0.store.run_of_request(&request.key).await.map_err(RequestError::Store)? {
             return Ok(Submitted::AlreadyStarted(run));
+        }
+        if let Some(lockdown) = self.lockdown().await.filter(|_| !lockdown::is_free(command.risk)) {
+            return Err(RequestError::LockedDown(lockdown));
         }
         // Stopping must always be possible: what is safe is never throttled.
         if command.risk != Risk::Safe {
             self.0.throttle.count(request.caller.person.id).map_err(|wait| RequestError::Throttled { wait })?;
         }
+        // A mounted file may hold another value by now, which what the run reads may show before it is used.
+        self.0.secrets.learn(&configuration.secrets);
         check_options(command, &request.options)?;
         self.check_choices(&configuration, command, &request.options).await?;
         // In a task of its own: whoever asked may be dropped, but a run that is durable has a driver.
         let engine = self.clone();
         let command = command.clone();
-        let created = tokio::spawn(async move { engine.create(&configuration, &command, request).await });
+        let created = tokio::spawn(async move { engine.create(&configuration, &command, request, undone).await });
         created.await.unwrap_or_else(|gone| Err(RequestError::Broken(format!("starting the run broke off: {gone}"))))
     }
 
@@ -105,21 +130,32 @@ impl Engine {
         configuration: &Configuration,
         command: &Command,
         request: Request,
+        undone: Option<Undone>,
     ) -> Result<Submitted, RequestError> {
         let id = RunId::generate();
         let now = self.0.clock.now();
         let mut created = freeze(configuration, command, &request, now)?;
+        created.undone = undone;
+        created.incident = self.incident_for(command.scenario.as_deref(), command.target.as_deref()).await;
+        if created.incident.is_some() {
+            created.rungs.clear();
+        }
         let ownership = Ownership { owner: self.0.owner.clone(), generation: 1 };
         let first = Entry { run: id, seq: 1, at: now, event: Event::RunCreated(Box::new(created.clone())) };
         let state = State::begin(&first).map_err(|illegal| RequestError::Broken(illegal.to_string()))?;
-        // What may do harm to a target is never two at once, whatever the files say.
-        let of_target = (command.risk >= Risk::Risky).then_some(command.target.as_ref()).flatten();
-        let of_target = of_target.map(|target| format!("target:{target}"));
-        if let Some(lock) = command.lock.as_ref().or(of_target.as_ref()) {
+        if let Some(lock) = &command.lock {
             let name = template::render_text(lock, &context::of(&state, Scoped::Command)).map_err(|error| {
                 RequestError::Broken(format!("the lock of /{} cannot be told: {error}", command.name))
             })?;
             created.lock = Some(name);
+        }
+        // Held until the run is there, so that none begins behind a lockdown's back.
+        let standing = self.standing().await;
+        if let Some(lockdown) = &*standing {
+            if !lockdown::is_free(command.risk) {
+                return Err(RequestError::LockedDown(lockdown.clone()));
+            }
+            created.locked_down = Some(lockdown.clone());
         }
         let store = &self.0.store;
         let creation = match store.create_run(id, &request.key, created, &ownership, now).await {
@@ -130,23 +166,26 @@ impl Engine {
                 None => return Err(RequestError::Store(error)),
             },
         };
+        drop(standing);
         match creation {
             Creation::Created(entry) => {
                 let state = State::begin(&entry).map_err(|illegal| RequestError::Broken(illegal.to_string()))?;
                 tracing::info!(run = %id.short(), command = command.name, by = request.caller.person.name, "a run starts");
                 metrics::started(&command.name);
+                self.tell_incident(&state, &entry.event);
                 self.adopt(Live::new(state, ownership));
                 Ok(Submitted::Started(id))
             }
             Creation::AlreadyRequested(run) => Ok(Submitted::AlreadyStarted(run)),
-            Creation::Locked(holder) => Err(self.locked_by(holder).await),
+            Creation::Locked { lock, holder } => Err(self.locked_by(lock, holder).await),
+            Creation::Overtaken => Err(RequestError::Overtaken),
         }
     }
 
-    async fn locked_by(&self, holder: RunId) -> RequestError {
+    async fn locked_by(&self, lock: String, holder: RunId) -> RequestError {
         match self.snapshot(holder).await {
             Ok(Some(snapshot)) => RequestError::Locked {
-                lock: snapshot.state.created.lock.clone().unwrap_or_default(),
+                lock,
                 holder,
                 command: snapshot.state.created.command.name.clone(),
                 requester: snapshot.state.created.requester.name.clone(),
@@ -271,9 +310,19 @@ fn freeze(
         channel: request.caller.channel,
         target,
         scenario: scenario.cloned(),
+        incident: None,
         rungs: rungs::of(scenario, &settings.escalation, at),
         lock: None,
+        glass: glass_of(settings, command),
+        undone: None,
+        locked_down: None,
     })
+}
+
+/// Where an approval is needed and somebody is named who may do without it.
+fn glass_of(settings: &Settings, command: &Command) -> Option<Glass> {
+    let is_there = command.approval.is_some() && !settings.break_glass.roles.is_empty();
+    is_there.then_some(Glass { near: settings.break_glass.near })
 }
 
 /// The providers of a command's target, the preferred first: for completion and for checking.

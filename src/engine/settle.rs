@@ -7,10 +7,10 @@ use super::{
     Engine,
     live::{AppendError, Live},
     outputs,
-    step::is_of_engine,
+    step::{changes_servers, is_of_engine},
 };
 use crate::{
-    actions::{Context, Done, Probe},
+    actions::{Context, Done, Failure, Probe},
     run::{
         event::{Event, FailureKind},
         next::INTERRUPTIONS,
@@ -85,12 +85,27 @@ impl Engine {
         }
         // Asked even of what may simply be done again: it ends what the lost attempt left running.
         let answer = match self.context(state, &definition.id, step.attempts).await {
+            Ok(context) if definition.effect() != Effect::Read => {
+                // On other servers than the recorded ones nothing is settled, and nothing is done again.
+                match self.must_be_the_same(state, &context).await {
+                    Ok(()) => self.ask_the_world(live, state, index, context).await,
+                    Err(Failure::WrongTarget { message }) => {
+                        let reason = self.0.secrets.mask(&message);
+                        let (step, attempt) = (definition.id.clone(), step.attempts);
+                        return self.append_surely(live, Event::StepUnknown { step, attempt, reason }).await;
+                    }
+                    Err(failure) => Probe::CannotTell(failure.to_string()),
+                }
+            }
             Ok(context) => self.ask_the_world(live, state, index, context).await,
             Err(error) => Probe::CannotTell(format!("{error:#}")),
         };
         if self.0.halting.is_cancelled() && matches!(answer, Probe::CannotTell(_)) {
             // drbot is going away; the step is settled at the next start.
             return Ok(());
+        }
+        if step.action.as_ref().is_some_and(changes_servers) {
+            self.look_anew(state.id);
         }
         self.append_surely(live, self.verdict(definition, step.attempts, &lost, answer)).await
     }

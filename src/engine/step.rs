@@ -21,11 +21,12 @@ use crate::{
     run::{
         context::{self, Scoped},
         event::{Event, FailureKind},
+        next::Next,
         plan,
         state::{ApprovalState, State},
     },
     runbook::{
-        action::Action,
+        action::{Action, Postgres},
         definition::{Check, Effect, Step},
         template,
     },
@@ -63,7 +64,7 @@ impl Engine {
             facts: self.mask_fields(facts),
         };
         // Decided on by this very state: a yes that was taken back, or a stop, in between makes it moot.
-        self.append_on(live, state, intent).await?;
+        self.append_unless_forbidden(live, state, &Next::Begin { step: index }, intent).await?;
         let outcome = match prepared {
             Ok(prepared) => {
                 failpoint::at("after-intent", &definition.id);
@@ -80,6 +81,9 @@ impl Engine {
             Err(failure) => Attempted::Failed(failure),
         };
         self.record(live, index, attempt, outcome).await?;
+        if changes_servers(&action) {
+            self.look_anew(state.id);
+        }
         failpoint::at("after-outcome", &definition.id);
         Ok(())
     }
@@ -107,6 +111,9 @@ impl Engine {
             Ok(context) => context,
             Err(error) => return (action, Err(Failure::refused(format!("{error:#}")))),
         };
+        if let Err(failure) = self.must_be_the_recorded(state, definition, &context).await {
+            return (action, Err(failure));
+        }
         context.timeout = definition.timeout().0;
         let attempting = live.begin_attempt(context.cancel.clone());
         if !is_of_engine(&action) {
@@ -215,6 +222,9 @@ impl Engine {
                 return self.find_out(live, &state, index, lost).await;
             }
             Attempted::Failed(Failure::Refused { message }) => failed(message, FailureKind::Refused, Vec::new()),
+            Attempted::Failed(Failure::WrongTarget { message }) => {
+                failed(message, FailureKind::WrongTarget, Vec::new())
+            }
             Attempted::Failed(Failure::Cancelled) => {
                 failed("it was stopped".to_owned(), FailureKind::Cancelled, Vec::new())
             }
@@ -272,6 +282,11 @@ pub(super) enum Attempted {
     },
     /// Stopped because drbot stops.
     Parked,
+}
+
+/// Whether the target may be another server after this.
+pub(super) fn changes_servers(action: &Action) -> bool {
+    matches!(action, Action::Postgres(Postgres::Swap { .. }))
 }
 
 /// Whether the engine itself does this action.

@@ -12,6 +12,7 @@ use crate::{
     run::{
         context::{self, Scoped},
         event::Event,
+        next::Next,
         state::State,
     },
     runbook::{definition::Step, template},
@@ -27,7 +28,9 @@ impl Engine {
     ) -> Result<(), AppendError> {
         let definition = &state.steps[index].definition;
         let id = definition.id.clone();
-        self.append_on(live, state, Event::UndoStarted { step: id.clone(), attempt }).await?;
+        let begins = Next::Undo { step: index, attempt };
+        let intent = Event::UndoStarted { step: id.clone(), attempt };
+        self.append_unless_forbidden(live, state, &begins, intent).await?;
         failpoint::at("during-undo", &definition.id);
         let event = match self.take_back(live, state, index, definition).await {
             Ok(summary) => Event::UndoSucceeded { step: id, summary: self.0.secrets.mask(&summary) },
@@ -55,6 +58,7 @@ impl Engine {
             .map_err(|error| Failure::failed(format!("{error:#}")))?;
         context.facts = step.facts.clone();
         context.timeout = definition.timeout().0;
+        self.must_be_the_same(state, &context).await?;
         let permit = access::undo(state, index);
         let plain = Step { expect: None, says: None, check: None, ..definition.clone() };
         let cancel = context.cancel.clone();

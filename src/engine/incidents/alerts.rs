@@ -1,0 +1,91 @@
+//! Alerts become incidents. They are durable before their sender is answered; what they lead to is then read from the store,
+//! so that an alert which was taken a moment before drbot was lost opens its incident at the next start.
+
+use anyhow::Result;
+
+use crate::{
+    alerts::{
+        alert::Alert,
+        receiver::{Counts, Delivery, Received},
+        rules::Rules,
+    },
+    engine::Engine,
+    incident::event::AlertSeen,
+    store::alerts::StoredAlert,
+};
+
+/// What is noted of an alert that opens nothing.
+const NONE: &str = "none";
+
+impl Engine {
+    /// Takes alerts; durable when this returns.
+    ///
+    /// # Errors
+    /// When they could not be made durable.
+    pub async fn alerted(&self, mut delivery: Delivery) -> Result<Received> {
+        let rules = Rules::of(&self.configuration().settings)?;
+        delivery.alerts.iter_mut().for_each(|alert| rules.assign(alert));
+        let changes = self.0.store.receive_alerts(&delivery, self.0.clock.now()).await?;
+        let Some(changes) = changes else { return Ok(Received::Replayed) };
+        // Whoever sent them is answered now.
+        let engine = self.clone();
+        self.0.tasks.spawn(async move { engine.attend_to_alerts().await });
+        Ok(Received::Taken(Counts::of(changes.iter().map(|change| change.change))))
+    }
+
+    /// Brings the incidents to what the store holds of alerts. May be done as often as one likes.
+    pub async fn attend_to_alerts(&self) {
+        let _alone = self.0.incidents.attending.lock().await;
+        if let Err(error) = self.attend().await {
+            tracing::error!(error = format!("{error:#}"), "alerts cannot be attended to; it is tried again");
+        }
+    }
+
+    async fn attend(&self) -> Result<()> {
+        loop {
+            let unattended = self.0.store.unattended_alerts().await?;
+            if unattended.is_empty() {
+                break;
+            }
+            self.attend_to(unattended).await?;
+        }
+        for state in self.open_incidents().await {
+            for alert in state.firing() {
+                if self.0.store.is_over(&alert.source, &alert.fingerprint).await? {
+                    self.alert_resolved(&alert.source, &alert.fingerprint).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn attend_to(&self, unattended: Vec<StoredAlert>) -> Result<()> {
+        for stored in unattended {
+            let StoredAlert { alert, received_at, .. } = &stored;
+            let seen = self.seen(alert, *received_at);
+            let opened = self.incident_of_alert(seen, alert.scenario.as_deref(), alert.target.as_deref()).await;
+            let incident = match opened {
+                Ok(state) => state.map_or(NONE.to_owned(), |state| state.id.to_string()),
+                Err(super::OpenError::Store(error)) => return Err(error),
+                Err(error) => {
+                    tracing::error!(alert = alert.name, %error, "an alert opens no incident");
+                    NONE.to_owned()
+                }
+            };
+            self.0.store.alert_belongs_to(alert, &incident).await?;
+        }
+        Ok(())
+    }
+
+    /// What a sender wrote may hold what is nobody's business.
+    fn seen(&self, alert: &Alert, received_at: crate::clock::Timestamp) -> AlertSeen {
+        let summary = if alert.summary.is_empty() { &alert.description } else { &alert.summary };
+        AlertSeen {
+            source: alert.source.clone(),
+            fingerprint: alert.fingerprint.clone(),
+            name: self.0.secrets.mask(&alert.name),
+            summary: self.0.secrets.mask(summary),
+            starts_at: alert.began(received_at),
+        }
+    }
+}
