@@ -23,6 +23,14 @@ pub enum ButtonId {
         run: RunId,
         token: String,
     },
+    BreakGlass {
+        run: RunId,
+        token: String,
+    },
+    /// Somebody has looked at a broken glass.
+    Review {
+        run: RunId,
+    },
     /// `index` into the question's choices.
     Answer {
         run: RunId,
@@ -48,6 +56,8 @@ pub enum ModalId {
     DenyReason { run: RunId, token: String },
     SkipReason { run: RunId, token: String, index: usize },
     StopReason { run: RunId },
+    BreakGlass { run: RunId, token: String },
+    Review { run: RunId },
 }
 
 impl ButtonId {
@@ -60,6 +70,8 @@ impl ButtonId {
             "deny" => Self::Deny { run, token: parts.owned()? },
             "withdraw" => Self::Withdraw { run, token: parts.owned()? },
             "again" => Self::AskAgain { run, token: parts.owned()? },
+            "break-glass" => Self::BreakGlass { run, token: parts.owned()? },
+            "review" => Self::Review { run },
             "answer" => Self::Answer { run, token: parts.owned()?, index: parts.next()?.parse().ok()? },
             "stop" => Self::Stop { run },
             "offer" => Self::Offer { run, command: parts.owned()? },
@@ -77,6 +89,8 @@ impl fmt::Display for ButtonId {
             Self::Deny { run, token } => write!(f, "drbot|deny|{run}|{token}"),
             Self::Withdraw { run, token } => write!(f, "drbot|withdraw|{run}|{token}"),
             Self::AskAgain { run, token } => write!(f, "drbot|again|{run}|{token}"),
+            Self::BreakGlass { run, token } => write!(f, "drbot|break-glass|{run}|{token}"),
+            Self::Review { run } => write!(f, "drbot|review|{run}"),
             Self::Answer { run, token, index } => write!(f, "drbot|answer|{run}|{token}|{index}"),
             Self::Stop { run } => write!(f, "drbot|stop|{run}"),
             Self::Offer { run, command } => write!(f, "drbot|offer|{run}|{command}"),
@@ -95,6 +109,8 @@ impl ModalId {
             "deny-reason" => Self::DenyReason { run, token: parts.owned()? },
             "skip-reason" => Self::SkipReason { run, token: parts.owned()?, index: parts.next()?.parse().ok()? },
             "stop-reason" => Self::StopReason { run },
+            "break-glass" => Self::BreakGlass { run, token: parts.owned()? },
+            "review" => Self::Review { run },
             _ => return None,
         };
         parts.end().then_some(parsed)
@@ -108,6 +124,8 @@ impl fmt::Display for ModalId {
             Self::DenyReason { run, token } => write!(f, "drbot|deny-reason|{run}|{token}"),
             Self::SkipReason { run, token, index } => write!(f, "drbot|skip-reason|{run}|{token}|{index}"),
             Self::StopReason { run } => write!(f, "drbot|stop-reason|{run}"),
+            Self::BreakGlass { run, token } => write!(f, "drbot|break-glass|{run}|{token}"),
+            Self::Review { run } => write!(f, "drbot|review|{run}"),
         }
     }
 }
@@ -150,6 +168,8 @@ mod tests {
             ButtonId::Deny { run, token: token.clone() },
             ButtonId::Withdraw { run, token: token.clone() },
             ButtonId::AskAgain { run, token: token.clone() },
+            ButtonId::BreakGlass { run, token: token.clone() },
+            ButtonId::Review { run },
             ButtonId::Answer { run, token: token.clone(), index: 24 },
             ButtonId::Stop { run },
             ButtonId::Offer { run, command: "a".repeat(32) },
@@ -163,8 +183,10 @@ mod tests {
         let modals = [
             ModalId::ConfirmApproval { run, token: token.clone() },
             ModalId::DenyReason { run, token: token.clone() },
-            ModalId::SkipReason { run, token, index: 3 },
+            ModalId::SkipReason { run, token: token.clone(), index: 3 },
             ModalId::StopReason { run },
+            ModalId::BreakGlass { run, token },
+            ModalId::Review { run },
         ];
         for modal in modals {
             let text = modal.to_string();

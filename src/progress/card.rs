@@ -6,6 +6,7 @@
 
 use super::{
     button::ButtonId,
+    incident::IncidentButton,
     outside,
     view::{Bar, Icon, Line, Overall, Press, View},
     words,
@@ -63,7 +64,8 @@ pub fn of(view: &View) -> Card {
 
 /// The steps; details of good ones go first when it is too long, then names are cut, then lines.
 fn description(view: &View) -> String {
-    let head = format!("**{}**", words::headline(view.overall));
+    let lockdown = view.lockdown.iter().map(|text| format!("\n🔒 {text}")).collect::<String>();
+    let head = format!("**{}**{lockdown}", words::headline(view.overall));
     for limit in [160, 80, 40, 0] {
         let lines: Vec<_> = view.lines.iter().map(|line| line_text(line, limit)).collect();
         let text = format!("{head}\n{}", lines.join("\n"));
@@ -140,7 +142,7 @@ pub fn icon(icon: Icon) -> &'static str {
 fn colour(overall: Overall) -> u32 {
     match overall {
         Overall::Running => 0x3498db,
-        Overall::WaitingForApproval | Overall::WaitingForAnswer => 0xf1c40f,
+        Overall::WaitingForApproval | Overall::WaitingForAnswer | Overall::Held => 0xf1c40f,
         Overall::Undoing => 0xe67e22,
         Overall::Finished(Outcome::Succeeded) => 0x2ecc71,
         Overall::Finished(Outcome::SucceededWithSkips) => 0xf1c40f,
@@ -194,6 +196,9 @@ fn button(view: &View, press: &Press) -> Button {
         Press::AskAgain => {
             (ButtonId::AskAgain { run, token: "lapsed".to_owned() }, words::ask_again_label(), Style::Primary)
         }
+        Press::BreakGlass { token } => {
+            (ButtonId::BreakGlass { run, token: token.clone() }, words::break_glass_label(), Style::Danger)
+        }
         Press::Answer { token, index, choice } => (
             ButtonId::Answer { run, token: token.clone(), index: *index },
             words::choice_label(choice),
@@ -205,6 +210,11 @@ fn button(view: &View, press: &Press) -> Button {
         ),
         Press::Plan => (ButtonId::Plan { run }, words::plan_label(), Style::Secondary),
         Press::Stop => (ButtonId::Stop { run }, words::stop_label(), Style::Danger),
+        Press::OpenIncident => {
+            let id = IncidentButton::OpenFor { run }.to_string();
+            let label = outside::cut(&words::open_incident_label(), 80);
+            return Button { id, label, style: Style::Secondary, disabled: false };
+        }
         Press::Offer { command, fits } => {
             let style = if *fits { Style::Primary } else { Style::Secondary };
             (ButtonId::Offer { run, command: command.clone() }, format!("/{command}"), style)

@@ -8,7 +8,9 @@ use serde_json::{Map, Value, json};
 
 use super::{
     button::{ButtonId, ModalId},
-    card, outside,
+    card,
+    incident::IncidentButton,
+    outside,
     tests::{Story, at},
     text, view, words,
 };
@@ -17,7 +19,7 @@ use crate::{
     run::{
         event::{ApprovalAsked, Choice, Entry, Event, FailureKind, Person, SkipReason},
         outcome::Outcome,
-        state::{ApprovalState, Finished, Lapse, Question, State, Status, Undo},
+        state::{ApprovalState, Finished, Forced, Lapse, Question, State, Status, Undo},
     },
     runbook::hostile::few,
 };
@@ -159,6 +161,7 @@ fn run_of(texts: &[String], marks: &[u8]) -> (State, Option<view::Live>) {
             asked_at: at(1),
             given_at: at(2),
             yes: (0..mark()).map(|_| person(&text())).collect(),
+            forced: (mark() % 2 == 0).then(|| Forced { by: person(&text()), reason: text() }),
         },
         _ => ApprovalState::Pending { asked, asked_at: at(1), yes: vec![person(&text())] },
     };
@@ -258,7 +261,12 @@ fn good_card(card: &card::Card) -> Result<(), TestCaseError> {
     let mut ids = BTreeSet::new();
     prop_assert!(card.buttons.len() <= 5 && card.buttons.iter().all(|row| (1..=5).contains(&row.len())));
     for button in card.buttons.iter().flatten() {
-        prop_assert!(button.id.len() <= 100 && ButtonId::parse(&button.id).is_some(), "{}", button.id);
+        prop_assert!(
+            button.id.len() <= 100
+                && (ButtonId::parse(&button.id).is_some() || IncidentButton::parse(&button.id).is_some()),
+            "{}",
+            button.id
+        );
         fits("a label", &button.label, 80)?;
         calls_nobody("a label", &button.label)?;
         prop_assert!(ids.insert(button.id.clone()), "the same button twice");

@@ -3,9 +3,12 @@
 
 pub mod button;
 pub mod card;
+pub mod incident;
 pub mod outside;
 pub mod paper;
+pub mod picture;
 pub mod plan;
+pub mod postmortem;
 pub mod text;
 pub mod view;
 pub mod words;

@@ -53,7 +53,11 @@ impl Story {
             requester_roles: Vec::new(),
             channel: DiscordId(2),
             target: json!({ "name": "prod", "database": "trading_bot_prod" }),
+            incident: None,
             lock: None,
+            glass: None,
+            undone: None,
+            locked_down: None,
         };
         let entry = Entry { run: RUN.parse().unwrap(), seq: 1, at: at(0), event: Event::RunCreated(Box::new(created)) };
         Self { state: State::begin(&entry).unwrap(), second: 0 }

@@ -105,7 +105,7 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
 fn hue(overall: Overall) -> &'static str {
     match overall {
         Overall::Running => "1;36",
-        Overall::WaitingForApproval | Overall::WaitingForAnswer | Overall::Undoing => "1;33",
+        Overall::WaitingForApproval | Overall::WaitingForAnswer | Overall::Undoing | Overall::Held => "1;33",
         Overall::Finished(outcome) if outcome.is_success() => "1;32",
         Overall::Finished(_) => "1;31",
     }

@@ -8,9 +8,11 @@ use super::words;
 use crate::{
     clock::{Timestamp, elapsed},
     ids::RunId,
+    incident::{outlook::Forecast, times},
     run::{
         diagnosis,
         event::{Choice, SkipReason},
+        glass,
         outcome::Outcome,
         state::{ApprovalState, Lapse, State, Status, StepState, Undo},
     },
@@ -42,6 +44,8 @@ pub struct View {
     pub lines: Vec<Line>,
     pub clock: Option<RtoClock>,
     pub elapsed: Duration,
+    /// What is in the way of everything but reads and halts.
+    pub lockdown: Option<String>,
     /// Who was called because the RTO is being used up.
     pub called: Option<String>,
     pub approval: Approval,
@@ -58,6 +62,8 @@ pub enum Overall {
     WaitingForApproval,
     WaitingForAnswer,
     Undoing,
+    /// A lockdown is in the way.
+    Held,
     Finished(Outcome),
 }
 
@@ -105,16 +111,41 @@ pub struct RtoClock {
     pub over: bool,
     /// When the objective is reached, for surfaces that count down by themselves.
     pub due: Timestamp,
+    /// What remains, by what it took before.
+    pub forecast: Option<Forecast>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Approval {
     None,
-    Open { roles: Vec<String>, cost: Option<String>, expires_in: Duration, yes: Vec<String>, quorum: u8, confirm: bool },
-    Given { by: Vec<String>, waited: Duration },
-    Lapsed { why: String },
-    Denied { by: String, reason: String },
-    Waived { because: String },
+    Open {
+        roles: Vec<String>,
+        cost: Option<String>,
+        expires_in: Duration,
+        yes: Vec<String>,
+        quorum: u8,
+        confirm: bool,
+    },
+    Given {
+        by: Vec<String>,
+        waited: Duration,
+    },
+    /// Somebody broke the glass.
+    Forced {
+        by: String,
+        reason: String,
+        waited: Duration,
+    },
+    Lapsed {
+        why: String,
+    },
+    Denied {
+        by: String,
+        reason: String,
+    },
+    Waived {
+        because: String,
+    },
 }
 
 /// A button that makes sense now.
@@ -130,6 +161,10 @@ pub enum Press {
         token: String,
     },
     AskAgain,
+    /// For when nobody can be waited for.
+    BreakGlass {
+        token: String,
+    },
     Answer {
         token: String,
         index: usize,
@@ -137,6 +172,8 @@ pub enum Press {
     },
     Plan,
     Stop,
+    /// For a run that recovers, of which nobody has opened an incident.
+    OpenIncident,
     /// `fits`: it is for the scenario that the symptoms fit best.
     Offer {
         command: String,
@@ -155,25 +192,48 @@ pub fn of(state: &State, now: Timestamp, live: Option<&Live>) -> View {
         lines: lines(state, end, live),
         clock: clock(state, end),
         elapsed: elapsed(state.created_at, end),
+        lockdown: match &state.held {
+            Some(lockdown) if state.finished.is_none() => Some(words::holds(lockdown)),
+            _ => state.created.locked_down.as_ref().map(words::stood),
+        },
         called: state.paged.as_ref().map(|(_, paged)| words::called_so_far(paged)),
         approval: approval(state, now),
         question: state.question.as_ref().map(|question| (question.question.clone(), question.choices.clone())),
         ending: words::ending(state),
-        buttons: buttons(state),
+        buttons: buttons(state, now),
+    }
+}
+
+impl View {
+    /// With what is known of the time beside the run's own journal: what remains, and the clock of its incident.
+    #[must_use]
+    pub fn in_time(mut self, forecast: Option<Forecast>, incident: Option<times::Clock>) -> Self {
+        if let Some(clock) = &mut self.clock {
+            clock.forecast = forecast;
+            if let Some(incident) = incident.filter(|_| !clock.over) {
+                (clock.objective, clock.used, clock.due) = (incident.whole, incident.used, incident.due);
+            }
+        }
+        self
     }
 }
 
 fn title(state: &State) -> String {
     let target = state.created.target.get("name").and_then(Value::as_str);
-    match target {
-        Some(target) => format!("/{} · {target}", state.created.command.name),
+    let what = match &state.created.undone {
+        Some(undone) => format!("/undo · /{} {}", undone.command, undone.run.short()),
         None => format!("/{}", state.created.command.name),
+    };
+    match target {
+        Some(target) => format!("{what} · {target}"),
+        None => what,
     }
 }
 
 fn overall(state: &State) -> Overall {
     match &state.finished {
         Some(finished) => Overall::Finished(finished.outcome),
+        None if state.held.is_some() => Overall::Held,
         None if state.ending.is_some() || state.steps.iter().any(|step| step.undo != Undo::None) => Overall::Undoing,
         None if state.question.is_some() => Overall::WaitingForAnswer,
         None if at_gate(state) => Overall::WaitingForApproval,
@@ -309,15 +369,15 @@ fn bar(live: &Live, now: Timestamp) -> Option<Bar> {
 }
 
 fn clock(state: &State, end: Timestamp) -> Option<RtoClock> {
-    let scenario = state.created.scenario.as_ref()?;
-    state.created.command.recovered.as_ref()?;
+    let objective = state.objective()?;
     let stop = state.recovered_at.unwrap_or(end);
     Some(RtoClock {
-        objective: scenario.rto.0,
+        objective,
         used: elapsed(state.created_at, stop),
         stopped: state.recovered_at.is_some(),
         over: state.finished.is_some(),
-        due: state.created_at + scenario.rto.0,
+        due: state.created_at + objective,
+        forecast: None,
     })
 }
 
@@ -336,17 +396,22 @@ fn approval(state: &State, now: Timestamp) -> Approval {
             quorum: definition.map_or(1, |approval| approval.quorum),
             confirm: asked.confirm.is_some(),
         },
+        ApprovalState::Given { forced: Some(forced), asked_at, given_at, .. } => Approval::Forced {
+            by: forced.by.name.clone(),
+            reason: forced.reason.clone(),
+            waited: elapsed(*asked_at, *given_at),
+        },
         ApprovalState::Given { yes, asked_at, given_at, .. } => {
             Approval::Given { by: names(yes), waited: elapsed(*asked_at, *given_at) }
         }
-        ApprovalState::Waived { because } => Approval::Waived { because: because.clone() },
+        ApprovalState::Waived { because, .. } => Approval::Waived { because: because.clone() },
         ApprovalState::Denied { by, reason } => Approval::Denied { by: by.name.clone(), reason: reason.clone() },
         ApprovalState::Lapsed { why: Lapse::Expired, .. } => Approval::Lapsed { why: words::expired() },
         ApprovalState::Lapsed { why: Lapse::Voided(reason), .. } => Approval::Lapsed { why: reason.clone() },
     }
 }
 
-fn buttons(state: &State) -> Vec<Press> {
+fn buttons(state: &State, now: Timestamp) -> Vec<Press> {
     if state.finished.is_some() {
         return offers(state);
     }
@@ -366,6 +431,9 @@ fn buttons(state: &State) -> Vec<Press> {
             buttons.push(Press::Approve { token: asked.token.clone() });
             buttons.push(Press::Deny { token: asked.token.clone() });
             buttons.push(Press::Plan);
+            if glass::grounds(state, now).is_some() {
+                buttons.push(Press::BreakGlass { token: asked.token.clone() });
+            }
         }
         ApprovalState::Given { asked, .. } if state.gate().is_some_and(|gate| gate.attempts == 0) => {
             buttons.push(Press::Withdraw { token: asked.token.clone() });
@@ -373,7 +441,19 @@ fn buttons(state: &State) -> Vec<Press> {
         ApprovalState::Lapsed { .. } => buttons.push(Press::AskAgain),
         _ => {}
     }
+    if state.held.is_some() {
+        // Whatever lets the run go forward is refused.
+        buttons.retain(|press| match press {
+            Press::Approve { .. } | Press::AskAgain | Press::BreakGlass { .. } => false,
+            Press::Answer { choice, .. } => matches!(choice, Choice::Abort | Choice::Undo),
+            _ => true,
+        });
+    }
     buttons.push(Press::Stop);
+    // Where nobody is to be called there is no clock to be followed.
+    if state.created.command.recovered.is_some() && state.incident.is_none() && !state.created.rungs.is_empty() {
+        buttons.push(Press::OpenIncident);
+    }
     buttons
 }
 
@@ -390,6 +470,15 @@ fn offers(state: &State) -> Vec<Press> {
 pub fn loss(state: &State) -> Option<&serde_json::Map<String, Value>> {
     let step = state.steps.iter().find(|step| {
         step.status == Status::Succeeded && matches!(step.definition.action, Action::Postgres(Postgres::Loss { .. }))
+    })?;
+    Some(&step.outputs)
+}
+
+/// The outputs of the step that took a swap back, when it is done.
+pub fn swap_back(state: &State) -> Option<&serde_json::Map<String, Value>> {
+    let step = state.steps.iter().find(|step| {
+        let swaps_back = matches!(step.definition.action, Action::Postgres(Postgres::SwapBack { .. }));
+        swaps_back && step.status == Status::Succeeded
     })?;
     Some(&step.outputs)
 }

@@ -89,9 +89,9 @@ fn scenarios(configuration: &Configuration) -> Vec<(&String, &Scenario)> {
     scenarios
 }
 
-/// The commands that recover from a scenario.
+/// The commands that recover from a scenario; one that takes another back does not.
 fn carriers(configuration: &Configuration, scenario: &str) -> Vec<String> {
-    let commands = configuration.written.values();
+    let commands = configuration.written.values().filter(|one| one.undoes.is_none());
     let own = commands.clone().filter(|one| one.risk != Risk::Read && one.scenario.as_deref() == Some(scenario));
     let fits = commands.filter_map(|one| one.next.as_ref()).flat_map(|next| &next.fits);
     let named = fits.filter(|fit| fit.scenario == scenario).map(|fit| fit.command.clone());

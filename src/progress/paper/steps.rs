@@ -71,7 +71,7 @@ pub fn said(expression: &str, scope: &str, items: &[Item<'_>]) -> String {
                     asks => (format!("`{asks}` of {step}"), String::new()),
                 };
                 match no.filter(|_| !denied.is_empty()) {
-                    Some(without) => said = without + &denied,
+                    Some(without) => said = without + denied.as_str(),
                     None => said.push_str(&yes),
                 }
             }

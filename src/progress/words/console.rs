@@ -6,7 +6,10 @@ use super::{choice_label, inline_code, list, name, runs::listed};
 use crate::{
     clock::Timestamp,
     progress::outside::{cut, plain},
-    run::state::{ApprovalState, State},
+    run::{
+        glass,
+        state::{ApprovalState, State},
+    },
 };
 
 /// To a user that no `[[people]]` names: the lines that would.
@@ -31,6 +34,15 @@ pub fn two_people(uid: u32, names: &[String]) -> String {
         "drbot.toml names the user with the uid {uid} as several people: {}. Nothing was done, because it must be known \
          who it is. Leave one [[people]] for them.",
         list(names)
+    )
+}
+
+/// To a user who may not do what only the host can.
+pub fn no_keeper(name: &str) -> String {
+    format!(
+        "The user {} of this machine may not do this; nothing was done. drbot's own user may, the superuser, and whom \
+         [[people]] names with a role of [lockdown] in drbot.toml.",
+        plain(name)
     )
 }
 
@@ -68,6 +80,21 @@ pub fn nothing_asked() -> String {
 /// The question was another when it was read.
 pub fn asked_anew() -> String {
     "What is asked has changed in the meantime; nothing was done. Look at it again, and give the command again."
+        .to_owned()
+}
+
+/// Before the glass is broken at a terminal.
+pub fn breaking_glass(state: &State) -> String {
+    let roles = state.created.command.approval.iter().flat_map(|approval| &approval.roles).cloned().collect::<Vec<_>>();
+    format!(
+        "This goes on WITHOUT the approval of {}. Everybody in the channel is told, people are called, and somebody else \
+         has to review it.",
+        list(&roles)
+    )
+}
+
+pub fn nobody_to_review_with() -> String {
+    "No drbot serves here, so nobody would be told; nothing was done. Start `drbot serve`, and give the command again."
         .to_owned()
 }
 
@@ -156,7 +183,7 @@ pub fn env_is_closed() -> String {
 }
 
 /// What people can do now, below the card.
-pub fn hints(state: &State) -> Vec<String> {
+pub fn hints(state: &State, now: Timestamp) -> Vec<String> {
     if state.finished.is_some() {
         let offered = state.created.command.next.iter().flat_map(|next| &next.offer);
         return offered.map(|command| format!("next: drbot exec {}", name(command))).collect();
@@ -166,6 +193,9 @@ pub fn hints(state: &State) -> Vec<String> {
     match &state.approval {
         ApprovalState::Pending { .. } => {
             hints.push(format!("somebody else: drbot approve {run}, or drbot deny {run} REASON"));
+            if glass::grounds(state, now).is_some() {
+                hints.push(format!("when nobody can be waited for: drbot break-glass {run}"));
+            }
         }
         ApprovalState::Lapsed { .. } => hints.push(format!("to ask again: drbot approve {run}")),
         _ => {}

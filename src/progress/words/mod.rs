@@ -8,8 +8,15 @@ mod buttons;
 pub mod console;
 mod diagnosis;
 mod escalation;
+mod glass;
+mod incidents;
+mod lockdown;
+pub mod paging;
+pub mod picture;
+pub mod postmortem;
 mod providers;
 mod runs;
+mod undo;
 mod versions;
 
 use std::time::Duration;
@@ -21,8 +28,12 @@ pub use buttons::*;
 use diagnosis::fitting;
 use escalation::{called, rung};
 pub use escalation::{called_so_far, contacts, page};
+pub use glass::*;
+pub use incidents::*;
+pub use lockdown::*;
 pub use providers::provider_choice;
 pub use runs::{aborting, ended_already, no_run_of_yours, no_such_run, nothing_under_way, run_choice, which_run};
+pub use undo::*;
 pub use versions::version_choice;
 
 use super::{
@@ -181,6 +192,7 @@ fn event_line(entry: &Entry, state: &State) -> Option<String> {
         format!("**{}**", seen(cut(&plain(name), 100)))
     };
     Some(match &entry.event {
+        Event::Joined { incident } => format!("🚨 belongs to incident {} from here on", incident.short()),
         Event::RunCreated(created) => {
             format!("{} gave /{}", person(&created.requester.name), plain(&created.command.name))
         }
@@ -192,7 +204,7 @@ fn event_line(entry: &Entry, state: &State) -> Option<String> {
             let how = match kind {
                 FailureKind::Failed => "failed",
                 FailureKind::TimedOut => "took too long",
-                FailureKind::Refused => "was refused",
+                FailureKind::Refused | FailureKind::WrongTarget => "was refused",
                 FailureKind::Cancelled => "was stopped",
             };
             format!("❌ {} {how}: {}", name(step), plain(message))
@@ -214,6 +226,7 @@ fn event_line(entry: &Entry, state: &State) -> Option<String> {
             asked.plan_hash.get(..12).unwrap_or_default()
         ),
         Event::ApprovalGiven { by, .. } => format!("👍 {} approved", person(&by.name)),
+        Event::GlassBroken(broken) => glass_broken(broken),
         Event::ApprovalDenied { by, reason, .. } => format!("👎 {} denied: {}", person(&by.name), plain(reason)),
         Event::ApprovalWithdrawn { by, .. } => format!("{} took the approval back", person(&by.name)),
         Event::ApprovalWaived { because, .. } if because.is_empty() => "🔓 no approval is needed".to_owned(),
@@ -243,6 +256,8 @@ fn event_line(entry: &Entry, state: &State) -> Option<String> {
                 names => format!("{names} called"),
             }
         ),
+        Event::Held { lockdown } => held(lockdown),
+        Event::Released { by, reason } => released(by, reason),
         Event::Recovered => "🟢 recovery is verified".to_owned(),
         Event::Finished { outcome, message } if message.is_empty() => format!("🏁 {outcome}"),
         Event::Finished { outcome, message } => format!("🏁 {outcome}: {}", plain(message)),
@@ -279,6 +294,7 @@ pub fn headline(overall: view::Overall) -> String {
         view::Overall::Running => "Under way".to_owned(),
         view::Overall::WaitingForApproval => "Waiting for approval".to_owned(),
         view::Overall::WaitingForAnswer => "Needs a decision".to_owned(),
+        view::Overall::Held => "Held: drbot is locked down".to_owned(),
         view::Overall::Undoing => "Taking back what was done".to_owned(),
         view::Overall::Finished(outcome) => match outcome {
             Outcome::Succeeded => "Done",
@@ -300,8 +316,18 @@ pub fn rto(clock: &view::RtoClock) -> String {
         (false, None) if clock.over => format!("not recovered; the objective of {objective} was missed"),
         (true, Some(_)) => format!("recovered in {} of {objective}", duration(clock.used)),
         (true, None) => format!("recovered in {}, over the objective of {objective}", duration(clock.used)),
-        (false, Some(left)) => format!("{} left of {objective}", minutes(left)),
-        (false, None) => format!("⚠ missed by {}", duration(clock.used.saturating_sub(clock.objective))),
+        (false, Some(left)) => with_forecast(format!("{} left of {objective}", minutes(left)), clock, Some(left)),
+        (false, None) => {
+            let over = duration(clock.used.saturating_sub(clock.objective));
+            with_forecast(format!("⚠ missed by {over}"), clock, None)
+        }
+    }
+}
+
+fn with_forecast(text: String, clock: &view::RtoClock, left: Option<Duration>) -> String {
+    match clock.forecast.as_ref().and_then(|of| forecast(of, left)) {
+        Some(forecast) => format!("{text}\n{forecast}"),
+        None => text,
     }
 }
 
@@ -326,6 +352,7 @@ pub fn approval(approval: &view::Approval) -> Option<String> {
             Some(text)
         }
         view::Approval::Given { by, waited } => Some(format!("{} approved after {}.", list(by), duration(*waited))),
+        view::Approval::Forced { by, reason, waited } => Some(forced(by, reason, *waited)),
         view::Approval::Lapsed { why } => Some(format!("{} Press Ask again.", plain(why))),
         view::Approval::Waived { because } if because.is_empty() => {
             Some("Nobody is asked: the emergency is proved.".to_owned())
@@ -357,6 +384,9 @@ pub fn ending(state: &State) -> Vec<String> {
     }
     if let Some(swap) = view::swap(state) {
         text.extend(kept(swap));
+    }
+    if let Some(back) = view::swap_back(state) {
+        text.extend(given_back(state, back));
     }
     let restores =
         state.created.command.steps.iter().any(|step| matches!(step.action, Action::Postgres(Postgres::Swap { .. })));
@@ -418,6 +448,23 @@ fn loss(state: &State) -> Option<String> {
     let bounded = is_least || known.starts_with("unknown");
     let most = time("at_most").filter(|_| bounded).map(|most| format!(", at most {most}")).unwrap_or_default();
     Some(format!("Data lost: {least}{known}{most}{how}."))
+}
+
+/// After a swap that was taken back.
+fn given_back(state: &State, back: &Map<String, Value>) -> Vec<String> {
+    let said = |name: &str| back.get(name).and_then(Value::as_str).map(plain).unwrap_or_default();
+    let mut lines = vec![
+        format!(
+            "The database from before the restore is in place again; the restored one is kept as {}.",
+            said("kept")
+        ),
+        format!("To drop it later: {}", said("drop_hint")),
+    ];
+    if !writes_allowed(state) {
+        lines.push("It refuses writes until somebody allows them; see first that trading is halted.".to_owned());
+    }
+    lines.push("Trading stays halted. Resuming it is a person's decision.".to_owned());
+    lines
 }
 
 fn kept(swap: &Map<String, Value>) -> Vec<String> {

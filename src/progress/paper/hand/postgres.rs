@@ -36,6 +36,7 @@ pub fn of(verb: &Postgres, server: Option<&PostgresTarget>) -> Deed {
                 .by(sql(database, "ANALYZE"))
         }
         Postgres::Swap { database, with } => swap(server, database, with),
+        Postgres::SwapBack { database, kept, .. } => swap_back(server, database, kept),
         Postgres::Writes { database, allow } => {
             let (words, state) =
                 if *allow { ("Lets {} take writes again", "off") } else { ("Makes {} refuse writes", "on") };
@@ -126,6 +127,19 @@ fn swap(server: &PostgresTarget, database: &str, with: &str) -> Deed {
         kept(database)
     ))
     .by(statement(server, ASIDE, &format!("ALTER DATABASE \"{with}\" SET default_transaction_read_only = on")))
+    .by(statement(server, ASIDE, &end_sessions(database)))
+    .by(statement(server, ASIDE, &rename))
+}
+
+fn swap_back(server: &PostgresTarget, database: &str, kept: &str) -> Deed {
+    let undone = format!("{database}_undone_⟨run⟩");
+    let rename = format!(
+        "BEGIN; ALTER DATABASE \"{database}\" RENAME TO \"{undone}\"; ALTER DATABASE \"{kept}\" RENAME TO \"{database}\"; COMMIT"
+    );
+    Deed::new(format!(
+        "Gives {kept} the name {database} again, in one transaction; the restored database is kept as {undone}. It refuses writes for now"
+    ))
+    .by(statement(server, ASIDE, &format!("ALTER DATABASE \"{kept}\" SET default_transaction_read_only = on")))
     .by(statement(server, ASIDE, &end_sessions(database)))
     .by(statement(server, ASIDE, &rename))
 }
