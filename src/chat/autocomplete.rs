@@ -32,13 +32,20 @@ pub(super) async fn complete(desk: &Desk, command: CommandInteraction) {
 async fn choices(engine: &Engine, interaction: &CommandInteraction) -> Vec<(String, String)> {
     let who = caller(&interaction.user, interaction.member.as_deref(), interaction.channel_id);
     let options = interaction.data.options();
-    let focused = options.iter().find_map(|option| match option.value {
+    let (sub, leaves) = match &options[..] {
+        [one] => match &one.value {
+            ResolvedValue::SubCommand(inner) => (Some(one.name), inner.as_slice()),
+            _ => (None, options.as_slice()),
+        },
+        _ => (None, options.as_slice()),
+    };
+    let focused = leaves.iter().find_map(|option| match option.value {
         ResolvedValue::Autocomplete { value, .. } => Some((option.name, value.to_lowercase())),
         _ => None,
     });
     let (option, typed) = focused.unwrap_or_default();
     let all = match own::named(&interaction.data.name) {
-        Some(own) => match own.options.iter().find(|own| own.name == option).and_then(|own| own.choices) {
+        Some(own) => match own.options_of(sub).iter().find(|own| own.name == option).and_then(|own| own.choices) {
             Some(choices) => choices(engine, &who).await,
             None => Vec::new(),
         },

@@ -1,19 +1,28 @@
 //! Buttons and the modals behind them. A click that needs words opens a modal, which must be the first answer to it;
 //! everything else is acknowledged, and answered to the one who clicked.
 
-use serenity::all::{ActionRowComponent, ComponentInteraction, CreateInteractionResponse, ModalInteraction};
+use serenity::all::{ActionRowComponent, ComponentInteraction, CreateInteractionResponse, InputText, ModalInteraction};
 
-use super::{Desk, handler::caller, render, slip::Slip};
+use super::{Desk, handler::caller, incidents, render, slip::Slip};
 use crate::{
     access::{self, Caller},
     engine::{AnswerError, Engine, Request, Submitted},
     ids::RunId,
     progress::{
         button::{ButtonId, ModalId},
+        incident::{CloseForm, IncidentButton},
         words,
     },
-    refusals::{answer_error, refusal, request_error},
+    refusals::{answer_error, refusal, request_error, review_error},
+    run::glass::SHORTEST_REASON,
 };
+
+/// The fields of the form that breaks the glass.
+const WORD: &str = "word";
+const REASON: &str = "reason";
+/// So many characters at least.
+const REASON_AT_LEAST: u16 = 15;
+const _: () = assert!(REASON_AT_LEAST as usize == SHORTEST_REASON);
 
 pub(super) async fn clicked(desk: &Desk, click: ComponentInteraction) {
     let who = caller(&click.user, click.member.as_ref(), click.channel_id);
@@ -24,6 +33,9 @@ pub(super) async fn clicked(desk: &Desk, click: ComponentInteraction) {
         channel: click.channel_id.get(),
         name: who.person.name.clone(),
     };
+    if let Some(button) = IncidentButton::parse(&click.data.custom_id) {
+        return incidents::clicked(desk, &slip, &who, &button, &click.id.to_string()).await;
+    }
     let Some(button) = ButtonId::parse(&click.data.custom_id) else {
         return slip.say(desk, &words::stale_button()).await;
     };
@@ -60,8 +72,8 @@ async fn respond(engine: &Engine, who: &Caller, button: &ButtonId, interaction: 
             },
             Err(error) => Reply::Say(answer_error(&error)),
         },
-        ButtonId::Deny { run, token } => match engine.may_approve(*run, who, token).await {
-            Ok(_) | Err(AnswerError::Refused(access::Refusal::AlreadyApproved)) => Reply::Modal(render::modal(
+        ButtonId::Deny { run, token } => match engine.may_deny(*run, who, token).await {
+            Ok(()) => Reply::Modal(render::modal(
                 ModalId::DenyReason { run: *run, token: token.clone() }.to_string(),
                 words::deny_title(),
                 words::reason_label(),
@@ -102,6 +114,28 @@ async fn respond(engine: &Engine, who: &Caller, button: &ButtonId, interaction: 
             let work = async { said(engine.ask_again(*run, who).await, words::asked_again) };
             Reply::Say(once(engine, interaction, work).await)
         }
+        ButtonId::BreakGlass { run, token } => match engine.may_break_glass(*run, who, token).await {
+            Ok(word) => Reply::Modal(render::form(
+                ModalId::BreakGlass { run: *run, token: token.clone() }.to_string(),
+                words::break_glass_title(),
+                vec![
+                    render::input(WORD, words::break_glass_word_label(&word), false)
+                        .placeholder(words::confirm_placeholder(&word)),
+                    render::input(REASON, words::break_glass_reason_label(), true).min_length(REASON_AT_LEAST),
+                ],
+            )),
+            Err(error) => Reply::Say(answer_error(&error)),
+        },
+        ButtonId::Review { run } => match engine.may_review(*run, who).await {
+            Ok(()) => Reply::Modal(render::modal(
+                ModalId::Review { run: *run }.to_string(),
+                words::review_title(),
+                words::review_note_label(),
+                String::new(),
+                true,
+            )),
+            Err(error) => Reply::Say(review_error(engine, &error)),
+        },
         ButtonId::Offer { command, .. } => Reply::Say(offer(engine, who, command, interaction).await),
         ButtonId::Plan { run } => Reply::Say(plan(engine, who, *run).await),
     }
@@ -120,6 +154,10 @@ pub(super) async fn submitted(desk: &Desk, modal: ModalInteraction) {
     slip.acknowledge(desk).await;
     let typed = text_of(&modal);
     let interaction = modal.id.to_string();
+    if let Some(form) = CloseForm::parse(&modal.data.custom_id) {
+        let text = once(engine, &interaction, incidents::close(engine, &who, form, &typed)).await;
+        return incidents::answer(desk, &slip, &text).await;
+    }
     let text = match ModalId::parse(&modal.data.custom_id) {
         Some(ModalId::ConfirmApproval { run, token }) => {
             once(engine, &interaction, approve(engine, &who, run, &token, Some(&typed))).await
@@ -134,6 +172,21 @@ pub(super) async fn submitted(desk: &Desk, modal: ModalInteraction) {
         }
         Some(ModalId::StopReason { run }) => {
             let work = async { said(engine.stop_run(run, &who, Some(&typed)).await, words::stopping_run) };
+            once(engine, &interaction, work).await
+        }
+        Some(ModalId::BreakGlass { run, token }) => {
+            let (word, reason) = (field(&modal, WORD), field(&modal, REASON));
+            let work =
+                async { said(engine.break_glass(run, &who, &token, &word, &reason).await, words::glass_is_broken) };
+            once(engine, &interaction, work).await
+        }
+        Some(ModalId::Review { run }) => {
+            let work = async {
+                match engine.review(run, &who, &typed).await {
+                    Ok(_) => words::review_done(),
+                    Err(error) => review_error(engine, &error),
+                }
+            };
             once(engine, &interaction, work).await
         }
         None => words::stale_button(),
@@ -172,8 +225,8 @@ fn said(result: Result<(), AnswerError>, good: fn() -> String) -> String {
     }
 }
 
-/// Starts the command that a card offers at its end, as if it had been typed.
-async fn offer(engine: &Engine, who: &Caller, command: &str, interaction: &str) -> String {
+/// Starts the command that a card or an incident's post offers, as if it had been typed.
+pub(super) async fn offer(engine: &Engine, who: &Caller, command: &str, interaction: &str) -> String {
     let request = Request {
         key: interaction.to_owned(),
         command: command.to_owned(),
@@ -199,10 +252,18 @@ async fn plan(engine: &Engine, who: &Caller, run: RunId) -> String {
 }
 
 fn text_of(modal: &ModalInteraction) -> String {
-    let inputs = modal.data.components.iter().flat_map(|row| &row.components);
-    let texts = inputs.filter_map(|component| match component {
-        ActionRowComponent::InputText(input) => input.value.clone(),
+    inputs(modal).filter_map(|input| input.value.clone()).collect::<Vec<_>>().join("\n")
+}
+
+/// What was typed into one of several.
+fn field(modal: &ModalInteraction, name: &str) -> String {
+    inputs(modal).find(|input| input.custom_id == name).and_then(|input| input.value.clone()).unwrap_or_default()
+}
+
+fn inputs(modal: &ModalInteraction) -> impl Iterator<Item = &InputText> {
+    let components = modal.data.components.iter().flat_map(|row| &row.components);
+    components.filter_map(|component| match component {
+        ActionRowComponent::InputText(input) => Some(input),
         _ => None,
-    });
-    texts.collect::<Vec<_>>().join("\n")
+    })
 }

@@ -68,7 +68,7 @@ impl EventHandler for Handler {
                 match interaction {
                     Interaction::Command(command) => replies::command(&desk, command).await,
                     Interaction::Autocomplete(command) => autocomplete::complete(&desk, command).await,
-                    Interaction::Component(component) => components::clicked(&desk, component).await,
+                    Interaction::Component(component) => Box::pin(components::clicked(&desk, component)).await,
                     Interaction::Modal(modal) => components::submitted(&desk, modal).await,
                     _ => {}
                 }

@@ -4,12 +4,12 @@
 use std::sync::Arc;
 
 use serde_json::Value;
-use serenity::all::{Command as Registered, CommandOptionType, CreateCommand, CreateCommandOption};
+use serenity::all::{Command as Registered, CommandOption, CommandOptionType, CreateCommand, CreateCommandOption};
 
 use super::{
     Desk,
     call::until_done,
-    own::{self, Own},
+    own::{self, Own, OwnOption},
     rest::Call,
 };
 use crate::{
@@ -69,6 +69,8 @@ struct SlashOption<'a> {
     name: &'a str,
     help: &'a str,
     kind: CommandOptionType,
+    /// Those of a subcommand.
+    options: Vec<SlashOption<'a>>,
     required: bool,
     choices: &'a [String],
     /// Discord asks for what may be typed while somebody types.
@@ -77,7 +79,9 @@ struct SlashOption<'a> {
 
 /// Those of the files, and drbot's own.
 fn slash_commands(configuration: &Configuration) -> Vec<Slash<'_>> {
-    let of_files = configuration.commands.values().map(|command| Slash {
+    // What takes runs back is given as /undo.
+    let given = configuration.commands.values().filter(|command| command.undoes.is_none());
+    let of_files = given.map(|command| Slash {
         name: &command.name,
         description: &command.summary,
         options: command.options.iter().map(|(name, option)| of_file(name, option)).collect(),
@@ -90,6 +94,7 @@ fn of_file<'a>(name: &'a str, option: &'a OptionSpec) -> SlashOption<'a> {
         name,
         help: &option.help,
         kind: kind(option.kind),
+        options: Vec::new(),
         required: option.required,
         choices: &option.choices,
         completes: option.choices_from.is_some(),
@@ -97,29 +102,49 @@ fn of_file<'a>(name: &'a str, option: &'a OptionSpec) -> SlashOption<'a> {
 }
 
 fn of_own<'a>(own: &'static Own) -> Slash<'a> {
-    let options = own.options.iter().map(|option| SlashOption {
+    let subcommands = own.subcommands.iter().map(|sub| SlashOption {
+        name: sub.name,
+        help: sub.description,
+        kind: CommandOptionType::SubCommand,
+        options: sub.options.iter().map(of_own_option).collect(),
+        required: false,
+        choices: &[],
+        completes: false,
+    });
+    let options = subcommands.chain(own.options.iter().map(of_own_option)).collect();
+    Slash { name: own.name, description: own.description, options }
+}
+
+fn of_own_option(option: &'static OwnOption) -> SlashOption<'static> {
+    SlashOption {
         name: option.name,
         help: option.help,
         kind: kind(option.kind),
-        required: false,
+        options: Vec::new(),
+        required: option.required,
         choices: &[],
         completes: option.choices.is_some(),
-    });
-    Slash { name: own.name, description: own.description, options: options.collect() }
+    }
 }
 
 fn describe_command(command: &Slash<'_>) -> CreateCommand {
-    let mut options: Vec<_> = command.options.iter().collect();
-    // Discord wants required options first.
-    options.sort_by_key(|option| !option.required);
-    let options = options.into_iter().map(describe_option).collect();
+    let options = in_order(&command.options).map(describe_option).collect();
     CreateCommand::new(command.name).description(command.description).set_options(options)
 }
 
+/// Discord wants required options first.
+fn in_order<'s, 'a>(options: &'s [SlashOption<'a>]) -> impl Iterator<Item = &'s SlashOption<'a>> {
+    let required = options.iter().filter(|option| option.required);
+    required.chain(options.iter().filter(|option| !option.required))
+}
+
 fn describe_option(option: &SlashOption<'_>) -> CreateCommandOption {
-    let described = CreateCommandOption::new(option.kind, option.name, option.help)
-        .required(option.required)
-        .set_autocomplete(option.completes);
+    let described = CreateCommandOption::new(option.kind, option.name, option.help);
+    if option.kind == CommandOptionType::SubCommand {
+        let inner = in_order(&option.options).map(describe_option);
+        return inner.fold(described, CreateCommandOption::add_sub_option);
+    }
+    let described = described.required(option.required).set_autocomplete(option.completes);
     option.choices.iter().fold(described, |described, choice| described.add_string_choice(choice, choice))
 }
 
@@ -138,16 +163,21 @@ fn is_same(there: &[Registered], wanted: &[Slash<'_>]) -> bool {
             there.iter().any(|registered| {
                 registered.name == command.name
                     && registered.description == command.description
-                    && registered.options.len() == command.options.len()
-                    && registered.options.iter().all(|option| {
-                        command.options.iter().find(|wanted| wanted.name == option.name).is_some_and(|wanted| {
-                            option.description == wanted.help
-                                && option.kind == wanted.kind
-                                && option.required == wanted.required
-                                && option.autocomplete == wanted.completes
-                                && option.choices.iter().map(|choice| &choice.name).eq(wanted.choices.iter())
-                        })
-                    })
+                    && are_same(&registered.options, &command.options)
+            })
+        })
+}
+
+fn are_same(there: &[CommandOption], wanted: &[SlashOption<'_>]) -> bool {
+    there.len() == wanted.len()
+        && there.iter().all(|option| {
+            wanted.iter().find(|wanted| wanted.name == option.name).is_some_and(|wanted| {
+                option.description == wanted.help
+                    && option.kind == wanted.kind
+                    && option.required == wanted.required
+                    && option.autocomplete == wanted.completes
+                    && option.choices.iter().map(|choice| &choice.name).eq(wanted.choices.iter())
+                    && are_same(&option.options, &wanted.options)
             })
         })
 }

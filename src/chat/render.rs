@@ -5,7 +5,10 @@ use serenity::all::{
     InputTextStyle,
 };
 
-use crate::progress::card::{Card, Style};
+use crate::progress::{
+    button::ButtonId,
+    card::{Card, Style},
+};
 
 pub(super) fn embed(card: &Card) -> CreateEmbed {
     let mut embed =
@@ -37,7 +40,25 @@ fn style(style: Style) -> ButtonStyle {
 
 /// A modal with one line to fill in.
 pub(super) fn modal(id: String, title: String, label: String, placeholder: String, long: bool) -> CreateModal {
+    form(id, title, vec![input("text", label, long).placeholder(placeholder)])
+}
+
+/// A modal with several.
+pub(super) fn form(id: String, title: String, inputs: Vec<CreateInputText>) -> CreateModal {
+    CreateModal::new(id, title).components(inputs.into_iter().map(CreateActionRow::InputText).collect())
+}
+
+/// What has to be filled in.
+pub(super) fn input(name: &str, label: String, long: bool) -> CreateInputText {
     let style = if long { InputTextStyle::Paragraph } else { InputTextStyle::Short };
-    let input = CreateInputText::new(style, label, "text").placeholder(placeholder).required(true).max_length(500);
-    CreateModal::new(id, title).components(vec![CreateActionRow::InputText(input)])
+    CreateInputText::new(style, label, name).required(true).max_length(500)
+}
+
+/// A button by itself, below a message.
+pub(super) fn one_button(id: &ButtonId, label: String) -> Vec<CreateActionRow> {
+    a_button(&id.to_string(), label)
+}
+
+pub(super) fn a_button(id: &str, label: String) -> Vec<CreateActionRow> {
+    vec![CreateActionRow::Buttons(vec![CreateButton::new(id).label(label).style(ButtonStyle::Secondary)])]
 }

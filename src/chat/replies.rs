@@ -50,7 +50,17 @@ pub(super) fn slip(command: &CommandInteraction, caller: &Caller) -> Slip {
     }
 }
 
+/// What a command with several was told to do.
+pub(super) fn subcommand(given: &[ResolvedOption<'_>]) -> Option<String> {
+    let [ResolvedOption { name, value: ResolvedValue::SubCommand(_), .. }] = given else { return None };
+    Some((*name).to_owned())
+}
+
+/// The options that were given, those of a subcommand too.
 pub(super) fn options(given: &[ResolvedOption<'_>]) -> BTreeMap<String, String> {
+    if let [ResolvedOption { value: ResolvedValue::SubCommand(inner), .. }] = given {
+        return options(inner);
+    }
     given
         .iter()
         .filter_map(|option| {

@@ -13,7 +13,7 @@ use std::{
 use anyhow::{Result, bail};
 use reqwest::{
     Method,
-    header::{AUTHORIZATION, HeaderMap},
+    header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue},
     multipart::{Form, Part},
 };
 use secrecy::{ExposeSecret, SecretString};
@@ -48,7 +48,7 @@ pub(super) struct Call {
     path: String,
     body: Value,
     /// Names and contents.
-    files: Vec<(String, String)>,
+    files: Vec<(String, Vec<u8>)>,
     /// Requests that share a limit.
     bucket: String,
     /// Answers to interactions need no token, and have no part in the limit of everything.
@@ -81,6 +81,12 @@ impl Call {
         Self::new(Method::POST, format!("/channels/{channel}/messages"), format!("post {channel}"), body)
     }
 
+    /// The channel of direct messages with somebody.
+    pub(super) fn open_direct(user: u64) -> Self {
+        let body = json!({"recipient_id": user.to_string()});
+        Self::new(Method::POST, "/users/@me/channels".to_owned(), "direct".to_owned(), body)
+    }
+
     pub(super) fn edit_message(channel: u64, message: u64, body: Value) -> Self {
         Self::new(Method::PATCH, format!("/channels/{channel}/messages/{message}"), format!("edit {channel}"), body)
     }
@@ -111,8 +117,8 @@ impl Call {
         Self { of_interaction: true, ..Self::new(Method::PATCH, path, format!("original {token}"), body) }
     }
 
-    pub(super) fn with_files(self, files: Vec<(String, String)>) -> Self {
-        Self { files, ..self }
+    pub(super) fn with_files<C: Into<Vec<u8>>>(self, files: Vec<(String, C)>) -> Self {
+        Self { files: files.into_iter().map(|(name, content)| (name, content.into())).collect(), ..self }
     }
 }
 
@@ -237,14 +243,26 @@ fn client() -> reqwest::Result<reqwest::Client> {
         .build()
 }
 
-fn form(body: &Value, files: &[(String, String)]) -> Form {
+fn form(body: &Value, files: &[(String, Vec<u8>)]) -> Form {
     let mut body = body.clone();
     let named = files.iter().enumerate().map(|(id, (name, _))| json!({"id": id, "filename": name}));
     body["attachments"] = named.collect();
     let form = Form::new().text("payload_json", body.to_string());
     files.iter().enumerate().fold(form, |form, (id, (name, content))| {
-        form.part(format!("files[{id}]"), Part::bytes(content.clone().into_bytes()).file_name(name.clone()))
+        form.part(format!("files[{id}]"), part(content.clone()).file_name(name.clone()))
     })
+}
+
+/// Pictures are shown only where they are said to be some.
+fn part(content: Vec<u8>) -> Part {
+    let is_png = content.starts_with(b"\x89PNG");
+    let part = Part::bytes(content);
+    if !is_png {
+        return part;
+    }
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("image/png"));
+    part.headers(headers)
 }
 
 fn number(headers: &HeaderMap, name: &str) -> Option<f64> {

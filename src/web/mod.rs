@@ -1,9 +1,23 @@
-//! drbot's own HTTP listener: figures for Prometheus.
+//! drbot's own HTTP listener: figures for Prometheus, and the place that alerts are posted to.
 //!
-//! It only shows; nothing can be done through it. What must stay true: that it cannot listen (a port that is taken) never
-//! keeps the bot from serving: it is said in the log, and tried again.
+//! An alert starts nothing in the world by itself: it is remembered. What must stay true: an alert is answered with 2xx
+//! only after it is durable, and nothing is read of who has not proved who they are, but what the proof needs; that drbot
+//! cannot listen (a port that is taken) never keeps the bot from serving: it is said in the log, and tried again.
 
-use std::{net::SocketAddr, time::Duration};
+mod acknowledge;
+mod alerts;
+mod body;
+mod failures;
+mod heartbeat;
+mod metrics;
+mod proof;
+
+pub use acknowledge::{Linked, Links};
+pub use alerts::Alerts;
+pub use heartbeat::{Health, Heart};
+pub use metrics::describe;
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -27,8 +41,17 @@ const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 pub struct Web(JoinHandle<()>);
 
 impl Web {
-    pub fn start(listen: SocketAddr, figures: Figures, clock: Clock) -> Self {
-        Self(tokio::spawn(serve(listen, figures, clock)))
+    /// Takes no alerts without `alerts`, and follows no links of pages without `links`.
+    pub fn start(
+        listen: SocketAddr,
+        figures: Figures,
+        alerts: Option<Alerts>,
+        links: Option<Arc<dyn Links>>,
+        clock: Clock,
+    ) -> Self {
+        let app = Router::new().route("/metrics", get(text)).with_state(figures);
+        let app = app.merge(alert_routes(alerts, &clock)).merge(links.map_or_else(Router::new, acknowledge::routes));
+        Self(tokio::spawn(serve(listen, app, clock)))
     }
 }
 
@@ -38,8 +61,12 @@ impl Drop for Web {
     }
 }
 
-async fn serve(listen: SocketAddr, figures: Figures, clock: Clock) {
-    let app = Router::new().route("/metrics", get(metrics)).with_state(figures);
+/// What alerts are posted to; nothing of it is there where none are taken.
+fn alert_routes(alerts: Option<Alerts>, clock: &Clock) -> Router {
+    alerts.map_or_else(Router::new, |alerts| alerts::routes(Arc::new(alerts), clock.clone()))
+}
+
+async fn serve(listen: SocketAddr, app: Router, clock: Clock) {
     loop {
         let ended = match TcpListener::bind(listen).await {
             Ok(listener) => {
@@ -50,12 +77,15 @@ async fn serve(listen: SocketAddr, figures: Figures, clock: Clock) {
             Err(error) => Err(error),
         };
         if let Err(error) = ended {
-            tracing::error!(%listen, %error, "figures cannot be served; trying again. [web] listen in drbot.toml is another address");
+            tracing::error!(%listen, %error, "nobody can reach drbot's listener; trying again. [web] listen in drbot.toml is another address");
         }
         clock.sleep(REST).await;
     }
 }
 
-async fn metrics(State(figures): State<Figures>) -> impl IntoResponse {
+async fn text(State(figures): State<Figures>) -> impl IntoResponse {
     ([(CONTENT_TYPE, TEXT_FORMAT), (CACHE_CONTROL, "no-store")], figures.text())
 }
+
+#[cfg(test)]
+mod tests;

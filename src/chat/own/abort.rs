@@ -26,10 +26,18 @@ pub(super) const OWN: Own = Own {
             name: RUN,
             help: "Which run; may be left out when only one is under way",
             kind: ValueType::String,
+            required: false,
             choices: Some(|engine, who| choices(engine, who).boxed()),
         },
-        OwnOption { name: REASON, help: "Why; it goes into the record", kind: ValueType::String, choices: None },
+        OwnOption {
+            name: REASON,
+            help: "Why; it goes into the record",
+            kind: ValueType::String,
+            required: false,
+            choices: None,
+        },
     ],
+    subcommands: &[],
     give: |desk, command| stop(desk, command).boxed(),
 };
 

@@ -26,8 +26,10 @@ pub(super) const OWN: Own = Own {
         name: SHARE,
         help: "Show it to the whole channel, with numbers masked",
         kind: ValueType::Boolean,
+        required: false,
         choices: None,
     }],
+    subcommands: &[],
     give: |desk, command| show(desk, command).boxed(),
 };
 

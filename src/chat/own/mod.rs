@@ -3,6 +3,10 @@
 
 mod abort;
 mod contacts;
+mod incident;
+mod lockdown;
+mod postmortem;
+mod undo;
 
 use futures::future::BoxFuture;
 use serenity::all::CommandInteraction;
@@ -15,20 +19,41 @@ pub(super) struct Own {
     pub(super) name: &'static str,
     pub(super) description: &'static str,
     pub(super) options: &'static [OwnOption],
+    /// Instead of options: what it does is named first, and each has options of its own.
+    pub(super) subcommands: &'static [Sub],
     pub(super) give: for<'a> fn(&'a Desk, CommandInteraction) -> BoxFuture<'a, ()>,
 }
 
+impl Own {
+    /// Those of a subcommand, where one is named.
+    pub(super) fn options_of(&self, sub: Option<&str>) -> &'static [OwnOption] {
+        match sub {
+            Some(name) => self.subcommands.iter().find(|sub| sub.name == name).map_or(&[], |sub| sub.options),
+            None => self.options,
+        }
+    }
+}
+
+pub(super) struct Sub {
+    pub(super) name: &'static str,
+    pub(super) description: &'static str,
+    pub(super) options: &'static [OwnOption],
+}
+
+#[derive(Clone, Copy)]
 pub(super) struct OwnOption {
     pub(super) name: &'static str,
     pub(super) help: &'static str,
     pub(super) kind: ValueType,
+    pub(super) required: bool,
     pub(super) choices: Option<Choices>,
 }
 
 /// What may be typed, best first, with what is shown for it; nothing for who may not give the command.
 pub(super) type Choices = for<'a> fn(&'a Engine, &'a Caller) -> BoxFuture<'a, Vec<(String, String)>>;
 
-const OWN: [Own; 2] = [abort::OWN, contacts::OWN];
+const OWN: [Own; 7] =
+    [abort::OWN, contacts::OWN, incident::OWN, lockdown::OWN, incident::NOTE, postmortem::OWN, undo::OWN];
 
 pub(super) fn all() -> &'static [Own] {
     &OWN

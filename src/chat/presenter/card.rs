@@ -27,6 +27,9 @@ const REFRESH: Duration = Duration::from_secs(5);
 const REFRESH_WAITING: Duration = Duration::from_secs(10);
 /// … and this often when it has waited for long, which may be all night.
 const REFRESH_PATIENT: Duration = Duration::from_secs(60);
+/// How long a run's card waits for the thread of its incident.
+const THREAD_WAIT: Duration = Duration::from_millis(100);
+const THREAD_LOOKS: u32 = 30;
 const LONG: Duration = Duration::from_secs(30 * 60);
 
 impl Shower {
@@ -79,6 +82,7 @@ impl Shower {
     fn draw(&self, snapshot: &Snapshot) -> Card {
         let live = snapshot.progress.as_ref().map(live);
         let view = progress::view::of(&snapshot.state, self.clock().now(), live.as_ref());
+        let view = view.in_time(snapshot.forecast, snapshot.incident);
         progress::card::of(&view)
     }
 
@@ -133,14 +137,17 @@ impl Shower {
         body["nonce"] = json!(self.nonce("c", if again { snapshot.state.seq } else { 0 }));
         body["enforce_nonce"] = json!(true);
         let asked_in = snapshot.state.created.channel.0;
+        // A run of an incident is told of in the incident's thread, log and all.
+        let at_home = self.thread_of_incident(snapshot).await?;
         let mut wait = self.presenter.timing.patience;
         loop {
-            let mut channels = vec![asked_in, self.fallback()];
+            let mut channels: Vec<u64> = at_home.into_iter().chain([asked_in, self.fallback()]).collect();
             channels.dedup();
             for channel in channels.into_iter().filter(|channel| Some(*channel) != avoid) {
                 let call = Call::post_message(channel, body.clone());
                 let Ok(message) = until_done(&self.presenter.rest, "posting a card", &call).await else { continue };
                 let Some(message) = message["id"].as_str().and_then(|id| id.parse().ok()) else { continue };
+                let thread = thread.or(at_home.filter(|home| *home == channel));
                 self.put_place(&CardPlace { channel, message, thread, is_final: false }).await?;
                 return Ok(true);
             }
@@ -148,6 +155,20 @@ impl Shower {
                 return Ok(false);
             }
         }
+    }
+}
+
+impl Shower {
+    async fn thread_of_incident(&self, snapshot: &Snapshot) -> anyhow::Result<Option<u64>> {
+        let Some(incident) = snapshot.state.incident else { return Ok(None) };
+        // Its post may be on its way: the card waits for it for a moment, and not for longer.
+        for _ in 0..THREAD_LOOKS {
+            if let Some(thread) = self.store().incident_post(incident).await?.and_then(|post| post.thread) {
+                return Ok(Some(thread));
+            }
+            self.clock().sleep(THREAD_WAIT).await;
+        }
+        Ok(None)
     }
 }
 

@@ -6,6 +6,9 @@
 //! up that people could still let through: it waits, loudly.
 
 mod card;
+mod direct;
+mod incidents;
+mod notices;
 mod posts;
 mod shower;
 mod thread;
@@ -57,6 +60,13 @@ impl Presenter {
         let mut changes = self.engine.changes();
         let _ = self.stop.set(stop.clone());
         self.catch_up().await;
+        let hush = self.hush.clone();
+        let telling = notices::keep(self.clone(), stop.clone());
+        self.tasks.spawn(async move { hush.run_until_cancelled(Box::pin(telling)).await });
+        let (hush, incidents) = (self.hush.clone(), incidents::keep(self.clone(), stop.clone()));
+        self.tasks.spawn(async move { hush.run_until_cancelled(Box::pin(incidents)).await });
+        let (hush, direct) = (self.hush.clone(), direct::keep(self.clone(), stop.clone()));
+        self.tasks.spawn(async move { hush.run_until_cancelled(Box::pin(direct)).await });
         loop {
             let change = tokio::select! {
                 change = changes.recv() => change,

@@ -2,20 +2,22 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
+use serenity::all::CreateActionRow;
 
 use super::{
     super::{
         call::{Refused, until_done},
-        metrics,
+        metrics, render,
         rest::Call,
     },
+    notices::RED,
     shower::Shower,
 };
 use crate::{
     clock::Timestamp,
     config::settings::Settings,
-    progress::words,
+    progress::{button::ButtonId, words},
     run::{
         delivery::Delivery,
         event::{Entry, Event},
@@ -109,6 +111,8 @@ impl Shower {
         for (number, message) in messages.into_iter().enumerate() {
             let body = json!({
                 "content": message.text,
+                "embeds": message.embeds,
+                "components": message.components,
                 "allowed_mentions": {"parse": [], "roles": ids(&message.roles), "users": ids(&message.users)},
                 "nonce": self.nonce(["m", "m1", "m2", "m3", "m4", "m5", "m6"][number.min(6)], row.seq),
                 "enforce_nonce": true,
@@ -151,10 +155,12 @@ struct Message {
     text: String,
     roles: Vec<u64>,
     users: Vec<u64>,
+    embeds: Vec<Value>,
+    components: Vec<CreateActionRow>,
 }
 
 /// Mentions of people in one message. Discord's own limit is 100 (Allowed Mentions); the text must fit in beside them.
-const MOST_MENTIONS: usize = 30;
+pub(super) const MOST_MENTIONS: usize = 30;
 
 /// What an entry of the journal says to people in the channel. Nothing when it is not true any more: who is called in
 /// vain does not come the next time.
@@ -184,8 +190,23 @@ fn messages_for(settings: &Settings, state: &State, entry: &Entry, place: &CardP
                 text: words::page(&mentions("@", users), state, paged, entry.at, now, &link),
                 roles: Vec::new(),
                 users: users.to_vec(),
+                embeds: Vec::new(),
+                components: Vec::new(),
             };
             groups.iter().map(message).collect()
+        }
+        // True whatever has become of the run: it has to be reviewed.
+        Event::GlassBroken(broken) => {
+            let (title, text) = words::glass_call(state, broken, &link);
+            let mut users = words::users(&broken.called);
+            users.truncate(MOST_MENTIONS);
+            vec![Message {
+                text: mentions("@", &users),
+                roles: Vec::new(),
+                users,
+                embeds: vec![json!({"title": title, "description": text, "color": RED})],
+                components: render::one_button(&ButtonId::Review { run: state.id }, words::review_label()),
+            }]
         }
         Event::StepSucceeded { step, .. } => match state.step(step).and_then(|step| step.action.as_ref()) {
             Some(Action::Notify(notify)) => {
@@ -199,17 +220,18 @@ fn messages_for(settings: &Settings, state: &State, entry: &Entry, place: &CardP
 }
 
 fn when(holds: bool, text: String, roles: Vec<u64>) -> Vec<Message> {
-    if holds { vec![Message { text, roles, users: Vec::new() }] } else { Vec::new() }
+    let message = Message { text, roles, users: Vec::new(), embeds: Vec::new(), components: Vec::new() };
+    if holds { vec![message] } else { Vec::new() }
 }
 
 fn role_ids<'a>(settings: &Settings, names: impl IntoIterator<Item = &'a String>) -> Vec<u64> {
     names.into_iter().filter_map(|name| settings.roles.get(name)).map(|id| id.0).collect()
 }
 
-fn ids(ids: &[u64]) -> Vec<String> {
+pub(super) fn ids(ids: &[u64]) -> Vec<String> {
     ids.iter().map(ToString::to_string).collect()
 }
 
-fn mentions(sign: &str, ids: &[u64]) -> String {
+pub(super) fn mentions(sign: &str, ids: &[u64]) -> String {
     ids.iter().map(|id| format!("<{sign}{id}>")).collect::<Vec<_>>().join(" ")
 }
