@@ -4,6 +4,7 @@
 //! `ARCHITECTURE.md` names; `tests/architecture.rs` fails when one uses another that it may not.
 
 pub mod clock;
+pub mod fingerprint;
 pub mod ids;
 pub mod sample;
 pub mod telemetry;
@@ -13,14 +14,17 @@ pub mod config;
 pub mod runbook;
 
 pub mod actions;
+pub mod alerts;
 pub mod run;
 
 pub mod contacts;
+pub mod incident;
 pub mod store;
 
 pub mod access;
 pub mod engine;
 pub mod escalation;
+pub mod paging;
 pub mod progress;
 pub mod refusals;
 

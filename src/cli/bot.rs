@@ -8,20 +8,23 @@ use std::{
 
 use anyhow::{Result, bail};
 
-use super::{Common, room};
+use super::{Common, room, watchfulness::Watchfulness};
 use crate::{
     actions::real::RealActions,
     chat::{self, Chat},
     clock::Clock,
     config::{
+        self,
+        alerts::AlertSettings,
         load::{COMMANDS_FOLDER, Configuration, SETTINGS_FILE},
         secrets::Secrets,
     },
     console::{Attendance, Console},
     engine::{self, Engine},
     escalation::{self, Escalation},
+    paging::Pager,
     telemetry::Figures,
-    web::Web,
+    web::{self, Alerts, Heart, Links, Web},
 };
 
 /// How often the files are looked at.
@@ -31,6 +34,7 @@ pub(super) struct Bot {
     pub(super) engine: Engine,
     pub(super) chat: Chat,
     _web: Option<Web>,
+    _heart: Option<Heart>,
     console: Console,
     escalation: Escalation,
     watching: tokio::task::JoinHandle<()>,
@@ -49,16 +53,18 @@ impl Bot {
         engine::metrics::describe();
         escalation::metrics::describe();
         chat::metrics::describe();
-        let web = configuration.settings.web.as_ref();
-        let web = web.map(|web| Web::start(web.listen, figures, clock.clone()));
+        web::describe();
+        let (listener, alerts) = (configuration.settings.web.clone(), configuration.settings.alerts.clone());
         let store = room::store(&common.data, &clock).await?;
         let actions = Arc::new(RealActions::new());
         let engine = Engine::start(configuration, store, actions, secrets, clock).await?;
+        let (web, heart) = listen(listener, &alerts, figures, &engine)?;
+        let pager = pager(&engine)?;
         let chat = Chat::start(discord, engine.clone())?;
-        let escalation = Escalation::start(engine.clone());
+        let escalation = Escalation::start(engine.clone(), pager);
         let console = Console::start(&common.data, engine.clone(), Attendance::Bot);
         let watching = tokio::spawn(watch(common.config.clone(), engine.clone()));
-        Ok(Self { engine, chat, _web: web, console, escalation, watching })
+        Ok(Self { engine, chat, _web: web, _heart: heart, console, escalation, watching })
     }
 
     /// Steps under way end or are parked; what is left to be said is said, for a moment.
@@ -72,6 +78,28 @@ impl Bot {
         self.engine.store().close().await;
         Ok(ended?)
     }
+}
+
+/// The listener, and the heartbeat, where the settings have them.
+fn listen(
+    settings: Option<config::settings::Web>,
+    alerts: &AlertSettings,
+    figures: Figures,
+    engine: &Engine,
+) -> Result<(Option<Web>, Option<Heart>)> {
+    let Some(settings) = settings else { return Ok((None, None)) };
+    let watchfulness = Arc::new(Watchfulness(engine.clone()));
+    let alerts = Alerts::of(alerts, engine.secrets().clone(), watchfulness.clone());
+    let is_public = settings.public_url.as_ref().is_some_and(|url| !url.is_empty());
+    let links = is_public.then(|| watchfulness.clone() as Arc<dyn Links>);
+    let web = Web::start(settings.listen, figures, alerts, links, engine.clock().clone());
+    let heart = settings.heartbeat.map(|heartbeat| Heart::start(heartbeat, watchfulness, engine.clock().clone()));
+    Ok((Some(web), heart.transpose()?))
+}
+
+/// What sends pages, by the settings of the start.
+pub(super) fn pager(engine: &Engine) -> Result<Pager> {
+    Pager::new(&engine.configuration().settings.paging, engine.secrets().clone(), engine.clock().clone())
 }
 
 /// The configuration, or every mistake in it on standard error.

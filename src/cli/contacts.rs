@@ -1,5 +1,7 @@
 //! `drbot contacts`: the contacts table on drbot's own host, where numbers are shown whole. Works while the bot serves.
 
+mod test;
+
 use std::{
     path::{Path, PathBuf},
     process::ExitCode,
@@ -9,6 +11,8 @@ use anyhow::{Result, bail};
 
 use super::Common;
 use crate::{
+    clock::Clock,
+    config::secrets::Secrets,
     contacts::{Contact, file},
     runbook::load::read_text,
     store::Store,
@@ -37,9 +41,11 @@ enum Verb {
     Export,
     /// List the contacts, with numbers whole.
     List,
+    /// Really send a test page to a contact, by each way that is set up, and say what came of it.
+    Test(test::Arguments),
 }
 
-pub(super) async fn run(common: &Common, arguments: Arguments) -> Result<ExitCode> {
+pub(super) async fn run(common: &Common, arguments: Arguments, secrets: Secrets, clock: Clock) -> Result<ExitCode> {
     match arguments.verb {
         Verb::Import { file, dry_run } => import(common, &file, dry_run).await?,
         Verb::Export => {
@@ -47,6 +53,7 @@ pub(super) async fn run(common: &Common, arguments: Arguments) -> Result<ExitCod
             print!("{}", file::print(&store.contacts().await?)?);
         }
         Verb::List => list(&Store::open_to_read(&common.data).await?.contacts().await?),
+        Verb::Test(arguments) => return test::run(common, arguments, secrets, clock).await,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -7,12 +7,14 @@ mod contacts;
 mod docs;
 mod plan;
 mod play;
+mod postmortem;
 mod rehearse;
 mod room;
 mod runs;
 mod scene;
 mod schema;
 mod serve;
+mod watchfulness;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -57,14 +59,26 @@ enum Command {
     Exec(console::Exec),
     /// Approve a run without Discord.
     Approve(console::Approve),
+    /// Let a run go on alone whose approval nobody gives; told to everybody, and to be reviewed.
+    BreakGlass(console::BreakGlass),
+    /// Broken glasses that wait for a review, or do one.
+    Review(console::Review),
     /// Deny a run's approval without Discord.
     Deny(console::Deny),
     /// Answer what a run asks, without Discord.
     Answer(console::Answer),
     /// Stop a run without Discord; what can be taken back is.
     Abort(console::Abort),
+    /// Take a run back after its end, without Discord; by a run of its own.
+    Undo(console::Undo),
     /// What is under way, or one run as its card.
     Status(console::Status),
+    /// Let nothing begin but reads and halts, until `drbot unlock`.
+    Lockdown(console::Lockdown),
+    /// Lift a lockdown; what it held goes on.
+    Unlock(console::Unlock),
+    /// Which servers a target is, held against the record; with --accept they are the recorded ones from now on.
+    Fingerprint(console::Fingerprint),
     /// Check drbot.toml and commands/: every mistake at once, with file, line and column.
     Check,
     /// Write the runbook for people, in Markdown, from drbot.toml and commands/.
@@ -73,6 +87,8 @@ enum Command {
     Plan(plan::Arguments),
     /// List runs, or show one as a timeline.
     Runs(runs::Arguments),
+    /// Draw up the post-mortem of an incident, and its timeline as a picture.
+    Postmortem(postmortem::Arguments),
     /// The contacts table: who is called when a recovery takes long.
     Contacts(contacts::Arguments),
     /// Print the JSON schema of the files that are edited, for editors.
@@ -84,7 +100,18 @@ impl Command {
     fn speaks(&self) -> bool {
         matches!(
             self,
-            Self::Exec(_) | Self::Approve(_) | Self::Deny(_) | Self::Answer(_) | Self::Abort(_) | Self::Status(_)
+            Self::Exec(_)
+                | Self::Approve(_)
+                | Self::BreakGlass(_)
+                | Self::Review(_)
+                | Self::Deny(_)
+                | Self::Answer(_)
+                | Self::Abort(_)
+                | Self::Undo(_)
+                | Self::Status(_)
+                | Self::Lockdown(_)
+                | Self::Unlock(_)
+                | Self::Fingerprint(_)
         )
     }
 }
@@ -100,12 +127,18 @@ pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let secrets = Secrets::from_env();
     // Among the lines of a card that is drawn in place a log has no room.
-    let quiet = arguments.command.speaks().then_some("error");
+    let quiet = match &arguments.command {
+        // It says by itself what came of each page.
+        Command::Contacts(_) => Some("off"),
+        command => command.speaks().then_some("error"),
+    };
     let filter = arguments.common.log.as_deref().or(quiet);
     if let Err(error) = telemetry::start(filter, arguments.common.log_format, secrets.clone()) {
         eprintln!("drbot: {error:#}");
         return ExitCode::from(2);
     }
+    // No file names it.
+    secrets.learn(&["DISCORD_TOKEN".to_owned()]);
     let env_is_closed = dotenv.as_ref().is_err_and(is_closed);
     let dotenv = match dotenv {
         // Whoever speaks to the drbot that serves need not know its secrets.
@@ -132,15 +165,22 @@ pub fn main() -> ExitCode {
             Command::Rehearse(arguments) => rehearse::run(&common, arguments, secrets.clone(), clock).await,
             Command::Exec(exec) => exec.run(&host).await,
             Command::Approve(approve) => approve.run(&host).await,
+            Command::BreakGlass(break_glass) => break_glass.run(&host).await,
+            Command::Review(review) => review.run(&host).await,
             Command::Deny(deny) => deny.run(&host).await,
             Command::Answer(answer) => answer.run(&host).await,
             Command::Abort(abort) => abort.run(&host).await,
+            Command::Undo(undo) => undo.run(&host).await,
             Command::Status(status) => status.run(&host).await,
+            Command::Lockdown(lockdown) => lockdown.run(&host).await,
+            Command::Unlock(unlock) => unlock.run(&host).await,
+            Command::Fingerprint(fingerprint) => fingerprint.run(&host).await,
             Command::Check => check::run(&common, dotenv.as_deref()),
             Command::Docs(arguments) => docs::run(&common, &arguments),
             Command::Plan(arguments) => plan::run(&common, arguments, secrets.clone(), clock).await,
             Command::Runs(arguments) => runs::run(&common, arguments, clock).await,
-            Command::Contacts(arguments) => contacts::run(&common, arguments).await,
+            Command::Postmortem(arguments) => postmortem::run(&common, &arguments, clock).await,
+            Command::Contacts(arguments) => contacts::run(&common, arguments, secrets.clone(), clock).await,
             Command::Schema(arguments) => schema::run(&arguments),
         }
     });

@@ -1,6 +1,8 @@
 //! Plays a disaster on the range: breaks it, types the command as the on-call engineer, approves as another person, and
 //! shows the card as it changes. People act through the rehearsal's control API, so the bot sees nothing but Discord.
 
+mod incident;
+
 use std::{
     io::{IsTerminal, Write},
     time::Duration,
@@ -12,11 +14,16 @@ use serde_json::{Value, json};
 
 use super::{Common, bot::Bot};
 use crate::{
+    access::Caller,
     clock::{Clock, elapsed},
+    config::settings::DiscordId,
     engine::Snapshot,
     ids::RunId,
     progress::{text, view, words},
-    run::state::{ApprovalState, State},
+    run::{
+        event::Person,
+        state::{ApprovalState, State},
+    },
 };
 
 /// How long a play may take altogether.
@@ -34,6 +41,10 @@ pub(super) enum Play {
     NetworkPartition,
     /// The trading bot's provider is gone; /failover goes to another.
     ApiOutage,
+    /// The database's container is killed: Prometheus, Alertmanager, an incident, people, recovery, post-mortem.
+    DatabaseDown,
+    /// An alert comes, and nobody answers: the ladders climb, with time compressed.
+    NobodyAnswers,
 }
 
 impl Play {
@@ -45,6 +56,8 @@ impl Play {
             Self::ApplicationBug => "A version with a bug is deployed",
             Self::NetworkPartition => "The way to the provider is cut",
             Self::ApiOutage => "The provider is gone",
+            Self::DatabaseDown => "The database's container is killed",
+            Self::NobodyAnswers => "Nobody answers",
         }
     }
 
@@ -56,13 +69,14 @@ impl Play {
             Self::ApplicationBug => "bad-version",
             Self::NetworkPartition => "network-partition",
             Self::ApiOutage => "api-outage",
+            Self::DatabaseDown | Self::NobodyAnswers => "container-killed",
         }
     }
 
     /// The command that recovers from it.
     fn command(self) -> &'static str {
         match self {
-            Self::DatabaseCorruption => "restore-db",
+            Self::DatabaseCorruption | Self::DatabaseDown | Self::NobodyAnswers => "restore-db",
             Self::CompleteFailure => "recover",
             Self::ApplicationBug => "rollback",
             Self::NetworkPartition | Self::ApiOutage => "failover",
@@ -75,6 +89,12 @@ pub(super) async fn perform(play: Play, bot: &Bot, common: &Common, url: &str, c
     let command = play.command();
     let stage = Stage { http: reqwest::Client::new(), url: url.to_owned(), clock: clock.clone() };
     stage.wait_for(command).await?;
+    if matches!(play, Play::DatabaseDown | Play::NobodyAnswers) {
+        return clock
+            .timeout(LIMIT, incident::perform(play, &stage, bot, common, clock))
+            .await
+            .context("the play took over 20 minutes")?;
+    }
     if play == Play::ApplicationBug {
         heading("What runs is healthy for a while, so that there is a version to go back to");
         stage.sees_a_good_version(bot).await?;
@@ -123,6 +143,17 @@ impl Stage {
     async fn get(&self, what: &str) -> Result<Value> {
         let response = self.http.get(format!("{}/rehearsal/api/{what}", self.url)).send().await?;
         Ok(response.error_for_status()?.json().await?)
+    }
+
+    /// Somebody, as the bot sees them.
+    fn caller(&self, bot: &Bot, name: &str) -> Caller {
+        let settings = &bot.engine.configuration().settings;
+        Caller {
+            person: Person { id: DiscordId(400_000_000_000_000_002), name: name.to_owned() },
+            roles: settings.roles.values().copied().collect(),
+            channel: settings.discord.channel,
+            is_bot: false,
+        }
     }
 
     async fn wait_for(&self, name: &str) -> Result<()> {
@@ -189,7 +220,7 @@ impl Stage {
             }
             if let ApprovalState::Pending { asked, .. } = &snapshot.state.approval
                 && !approved
-                && self.approve(asked.confirm.as_deref().unwrap_or_default()).await?
+                && self.approve(bot, run, asked.confirm.as_deref().unwrap_or_default()).await?
             {
                 approved = true;
                 screen.say("Omar (DBA) reads the plan, presses Approve, and types the name that it asks for");
@@ -199,8 +230,10 @@ impl Stage {
     }
 
     /// Presses the button once it is there; false while it is not.
-    async fn approve(&self, confirm: &str) -> Result<bool> {
-        let messages = self.get("messages?channel=incidents&person=Omar").await?;
+    async fn approve(&self, bot: &Bot, run: RunId, confirm: &str) -> Result<bool> {
+        // The card of an incident's run is in the incident's thread.
+        let Some(place) = bot.engine.store().card(run).await? else { return Ok(false) };
+        let messages = self.get(&format!("messages?channel={}&person=Omar", place.channel)).await?;
         let with_button = messages.as_array().into_iter().flatten().rev().find(|message| {
             let rows = message["components"].as_array().into_iter().flatten();
             rows.flat_map(|row| row["components"].as_array().into_iter().flatten())
@@ -264,4 +297,85 @@ fn report(state: &State) {
         println!("    {:<46} {}", step.definition.name, words::duration(elapsed(started, ended)));
     }
     println!();
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, path::Path};
+
+    use super::*;
+    use crate::config::load::Configuration;
+
+    fn shipped() -> Configuration {
+        Configuration::load_for_paper(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap()
+    }
+
+    fn name(play: Play) -> String {
+        play.to_possible_value().unwrap().get_name().to_owned()
+    }
+
+    #[test]
+    fn every_play_breaks_what_the_range_can_break() {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("range/break");
+        let output = std::process::Command::new(script).arg("--list").output().unwrap();
+        let listed = String::from_utf8(output.stdout).unwrap();
+        for play in Play::value_variants() {
+            assert!(listed.lines().any(|verb| verb == play.verb()), "range/break cannot do {}: {listed}", play.verb());
+        }
+    }
+
+    /// The disaster of the settings that it plays.
+    fn scenario(play: Play) -> String {
+        match play {
+            Play::ApiOutage => "external-api-outage".to_owned(),
+            Play::DatabaseDown | Play::NobodyAnswers => "database-corruption".to_owned(),
+            play => name(play),
+        }
+    }
+
+    #[test]
+    fn every_disaster_of_the_settings_has_a_play_whose_command_is_meant_for_it() {
+        let shipped = shipped();
+        let plays: BTreeSet<String> = Play::value_variants().iter().map(|play| scenario(*play)).collect();
+        assert_eq!(plays, shipped.settings.scenario.keys().cloned().collect());
+        for play in Play::value_variants() {
+            let command = &shipped.commands[play.command()];
+            let meant_for = command.scenario.as_deref().unwrap_or_default();
+            // One command is for both: what the trading bot sees of a cut and of an outage is the same.
+            let both = *play == Play::NetworkPartition && meant_for == scenario(Play::ApiOutage);
+            assert!(meant_for == scenario(*play) || both, "{play:?}: /{} is for {meant_for}", command.name);
+        }
+    }
+
+    #[test]
+    fn make_help_names_every_play() {
+        let makefile = include_str!("../../Makefile");
+        let help = makefile.lines().find(|line| line.contains("make demo  ")).unwrap();
+        for play in Play::value_variants() {
+            assert!(help.contains(&name(*play)), "not {}: {help}", name(*play));
+        }
+    }
+
+    /// Dana is on call and types the command's name; Omar, a DBA, alone presses Approve and types what is asked for.
+    #[test]
+    fn the_people_of_the_stage_can_play_every_command_to_its_end() {
+        let shipped = shipped();
+        for play in Play::value_variants() {
+            let command = &shipped.commands[play.command()];
+            let name = &command.name;
+            assert!(command.undoes.is_none(), "nobody can type /{name}");
+            assert!(command.options.values().all(|option| !option.required), "/{name} needs more than its name");
+            assert!(command.roles.iter().any(|role| role == "operator"), "Dana may not start /{name}");
+            if let Some(approval) = &command.approval {
+                assert!(
+                    approval.roles.iter().any(|role| role == "dba") && approval.quorum == 1,
+                    "Omar alone cannot approve /{name}"
+                );
+                assert!(
+                    approval.confirm.is_some() || approval.unless.is_some(),
+                    "no form opens for the approval of /{name}"
+                );
+            }
+        }
+    }
 }

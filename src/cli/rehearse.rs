@@ -18,9 +18,11 @@ use super::{
     scene,
 };
 use crate::{
-    chat,
+    access, chat,
     clock::Clock,
     config::secrets::Secrets,
+    engine::Identity,
+    fingerprint::{Verdict, judge},
     rehearsal::{self, Rehearsal, world},
 };
 
@@ -69,6 +71,9 @@ pub(super) async fn run(common: &Common, arguments: Arguments, secrets: Secrets,
     if let Err(error) = seed_contacts(common, &bot).await {
         println!("The contacts of the practice system are not there: {error:#}");
     }
+    if let Err(error) = accept_practice(&bot).await {
+        println!("Which servers the practice system is cannot be put on record: {error:#}");
+    }
     println!("A local Discord with drbot in it is at {url}: open it in a browser.");
     let good = tokio::select! {
         good = perform(&bot, &arguments, common, &url, &clock) => good,
@@ -88,6 +93,20 @@ async fn seed_contacts(common: &Common, bot: &Bot) -> Result<()> {
     let file = common.config.join("contacts.csv");
     if file.exists() && bot.engine.store().contacts().await?.is_empty() {
         bot.engine.store().replace_contacts(&contacts::read(&file)?).await?;
+    }
+    Ok(())
+}
+
+/// A practice system is made anew now and then, and is the same target all the same.
+async fn accept_practice(bot: &Bot) -> Result<()> {
+    let configuration = bot.engine.configuration();
+    let settings = &configuration.settings;
+    let keeper = access::keeper(settings, None, true, "drbot rehearse")?;
+    for target in settings.target.keys() {
+        let Some(Identity { found, recorded }) = bot.engine.identity_of(target).await? else { continue };
+        if matches!(judge(&found.parts, &recorded), Verdict::Differs { .. }) {
+            bot.engine.accept(&keeper, target, &found.parts).await?;
+        }
     }
     Ok(())
 }

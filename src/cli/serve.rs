@@ -28,9 +28,12 @@ pub(super) async fn run(common: &Common, arguments: Arguments, secrets: Secrets,
     let api_url = arguments.api_url.filter(|url| !url.is_empty());
     let pace = if api_url.is_some() { arguments.chat_pace } else { 1 };
     let timing = chat::Timing::default().faster(pace);
+    // Heard from the first moment on: a supervisor may change its mind while drbot starts.
+    let mut early = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     let bot = Bot::start(common, secrets.clone(), clock, chat::Settings { token, api_url, timing }).await?;
     let told = tokio::select! {
         told = told_to_stop() => { told?; true }
+        _ = early.recv() => true,
         () = bot.chat.ended() => false,
     };
     match bot.stop().await {

@@ -8,6 +8,7 @@ use tokio::net::UnixStream;
 use super::{
     Attendance, Counter,
     follow::follow,
+    keep::{self, is_for_keepers},
     peer::{Nobody, User, who},
     wire::{Answering, Ask, For, Reply, Standing},
 };
@@ -15,7 +16,7 @@ use crate::{
     access::{self, Caller},
     engine::{AnswerError, Engine, Request, RequestError, Submitted},
     progress::{plan, words},
-    refusals::{abort_error, answer_error, refusal, request_error},
+    refusals::{abort_error, answer_error, refusal, request_error, review_error, undo_error},
     run::state::{ApprovalState, State},
 };
 
@@ -40,6 +41,13 @@ pub(super) async fn one(stream: UnixStream, counter: &Counter) -> Result<()> {
     if asked == Ask::MakeRoom {
         return line.say(&make_room(counter, uid)).await;
     }
+    if is_for_keepers(&asked) {
+        if let Some(why) = is_oversized(&asked) {
+            return line.say(&Reply::Refused { why }).await;
+        }
+        tracing::info!(uid, user = user.name, "somebody on the host wants what only the host can");
+        return line.say(&keep::answer(counter, &user, asked).await).await;
+    }
     let caller = match who(&engine.configuration().settings, &user) {
         Ok(caller) => caller,
         Err(nobody) => {
@@ -48,7 +56,7 @@ pub(super) async fn one(stream: UnixStream, counter: &Counter) -> Result<()> {
         }
     };
     match &asked {
-        Ask::Follow { .. } | Ask::Open { .. } | Ask::Status | Ask::Plan { .. } => {
+        Ask::Follow { .. } | Ask::Open { .. } | Ask::Status | Ask::Reviews | Ask::Plan { .. } => {
             tracing::debug!(uid, by = caller.person.name, "somebody on the host looks");
         }
         _ => tracing::info!(uid, by = caller.person.name, "somebody on the host wants something"),
@@ -79,8 +87,14 @@ const LONGEST_KEY: usize = 100;
 /// What no `drbot` of this version sends.
 fn is_oversized(ask: &Ask) -> Option<String> {
     let reason = match ask {
-        Ask::Exec { key, .. } if key.len() > LONGEST_KEY => return Some(words::console::not_understood()),
-        Ask::Deny { reason, .. } => Some(reason),
+        Ask::Exec { key, .. } | Ask::Undo { key, .. } if key.len() > LONGEST_KEY => {
+            return Some(words::console::not_understood());
+        }
+        Ask::Deny { reason, .. }
+        | Ask::BreakGlass { reason, .. }
+        | Ask::Review { note: reason, .. }
+        | Ask::LockDown { reason }
+        | Ask::Unlock { reason } => Some(reason),
         Ask::Answer { reason, .. } | Ask::Abort { reason, .. } => reason.as_ref(),
         _ => None,
     };
@@ -96,11 +110,20 @@ async fn reply(counter: &Counter, caller: &Caller, ask: Ask) -> Reply {
     match ask {
         Ask::Plan { command, options } => planned(engine, caller, &command, options).await,
         Ask::Exec { key, command, options } => exec(engine, caller, key, command, options).await,
+        Ask::Undo { key, run } => undo(engine, caller, &key, run.as_deref()).await,
         Ask::Approve { run, token, typed } => match engine.approve(run, caller, &token, typed.as_deref()).await {
             Ok(missing) => Reply::Said { text: words::approved(missing) },
             Err(error) => Reply::Refused { why: unanswered(&error) },
         },
         Ask::Deny { run, token, reason } => said(engine.deny(run, caller, &token, &reason).await, words::denied),
+        Ask::BreakGlass { run, token, typed, reason } => {
+            said(engine.break_glass(run, caller, &token, &typed, &reason).await, words::glass_is_broken)
+        }
+        Ask::Reviews => reviews(engine).await,
+        Ask::Review { run, note } => match engine.review_named(run.as_deref(), caller, &note).await {
+            Ok(_) => Reply::Said { text: words::review_done() },
+            Err(error) => Reply::Refused { why: review_error(engine, &error) },
+        },
         Ask::AskAgain { run } => said(engine.ask_again(run, caller).await, words::asked_again),
         Ask::Answer { run, token, index, reason } => {
             said(engine.answer(run, caller, &token, index, reason.as_deref()).await, words::answered)
@@ -111,9 +134,13 @@ async fn reply(counter: &Counter, caller: &Caller, ask: Ask) -> Reply {
         },
         Ask::Status => status(counter, caller).await,
         // Answered by `one`.
-        Ask::Follow { .. } | Ask::Open { .. } | Ask::MakeRoom => {
-            Reply::Refused { why: words::console::not_understood() }
-        }
+        Ask::Follow { .. }
+        | Ask::Open { .. }
+        | Ask::MakeRoom
+        | Ask::LockDown { .. }
+        | Ask::Unlock { .. }
+        | Ask::Identity { .. }
+        | Ask::Accept { .. } => Reply::Refused { why: words::console::not_understood() },
     }
 }
 
@@ -154,6 +181,29 @@ async fn exec(
     }
 }
 
+async fn undo(engine: &Engine, caller: &Caller, key: &str, run: Option<&str>) -> Reply {
+    match engine.undo_run(run, caller, format!("host-{}-{key}", caller.person.id)).await {
+        Ok((Submitted::Started(run) | Submitted::AlreadyStarted(run), state)) => {
+            Reply::Started { run, text: words::undoing(&state.created.command.name, &state.id.short()) }
+        }
+        Err(error) => {
+            tracing::info!(by = caller.person.name, %error, "an undo is refused");
+            Reply::Refused { why: undo_error(engine, &error) }
+        }
+    }
+}
+
+async fn reviews(engine: &Engine) -> Reply {
+    match engine.store().open_reviews().await {
+        Ok(open) if open.is_empty() => Reply::Said { text: words::nothing_to_review() },
+        Ok(open) => Reply::Said { text: words::open_reviews(&open, engine.clock().now()) },
+        Err(error) => {
+            tracing::error!(error = format!("{error:#}"), "the store failed");
+            Reply::Refused { why: words::store_failed() }
+        }
+    }
+}
+
 async fn status(counter: &Counter, caller: &Caller) -> Reply {
     let engine = &counter.engine;
     let settings = &engine.configuration().settings;
@@ -164,6 +214,7 @@ async fn status(counter: &Counter, caller: &Caller) -> Reply {
         roles: roles.collect(),
         on_discord: matches!(counter.attendance, Attendance::Bot),
         posts_waiting: engine.store().posts_waiting().await.unwrap_or_default(),
+        lockdown: engine.lockdown().await.as_ref().map(words::holds),
         runs: engine.under_way().await.iter().map(|state| words::run_choice(state, now)).collect(),
     };
     Reply::Status { standing }
@@ -208,6 +259,7 @@ fn fits(state: &State, purpose: For) -> bool {
     match purpose {
         For::Looking => true,
         For::Approving => matches!(state.approval, ApprovalState::Pending { .. } | ApprovalState::Lapsed { .. }),
+        For::BreakingGlass => matches!(state.approval, ApprovalState::Pending { .. }),
         For::Denying => matches!(state.approval, ApprovalState::Pending { .. } | ApprovalState::Given { .. }),
         For::Answering => state.question.is_some(),
     }
@@ -228,6 +280,7 @@ async fn may(engine: &Engine, caller: &Caller, state: &State, purpose: For) -> R
             Ok(()) => engine.may_approve(state.id, caller, &token).await.map(|_| ()),
             Err(refused) => Err(AnswerError::Refused(refused)),
         },
+        For::BreakingGlass => engine.may_break_glass(state.id, caller, &token).await.map(|_| ()),
         For::Denying => access::deny(settings, state, caller).map_err(AnswerError::Refused),
         For::Answering if state.question.is_none() => return Err(words::console::nothing_asked()),
         For::Answering => engine.may_steer(state.id, caller).await,

@@ -7,6 +7,7 @@
 
 mod answer;
 mod follow;
+mod keep;
 mod peer;
 mod wire;
 
@@ -31,6 +32,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 pub use self::{
+    keep::{keep, keeper},
     peer::{Nobody, User, who},
     wire::{Ask, Asking, For, Progress, Reply, Standing},
 };

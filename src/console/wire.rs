@@ -14,6 +14,7 @@ use tokio::{
 
 use crate::{
     clock::{Clock, Timestamp},
+    fingerprint::{Part, Recorded},
     ids::RunId,
     progress::view,
     run::event::Entry,
@@ -41,6 +42,11 @@ pub enum Ask {
         command: String,
         options: BTreeMap<String, String>,
     },
+    /// Take a run back after its end; the only one that can be when none is named.
+    Undo {
+        key: String,
+        run: Option<String>,
+    },
     /// A run as it is, for whoever is about to do something with it; the only one that fits when none is named.
     Open {
         run: Option<String>,
@@ -64,6 +70,20 @@ pub enum Ask {
     AskAgain {
         run: RunId,
     },
+    /// Let a run go on without its approval.
+    BreakGlass {
+        run: RunId,
+        token: String,
+        typed: String,
+        reason: String,
+    },
+    /// The broken glasses that wait for a review.
+    Reviews,
+    /// One was looked at; the only one when none is named.
+    Review {
+        run: Option<String>,
+        note: String,
+    },
     Answer {
         run: RunId,
         token: String,
@@ -73,6 +93,22 @@ pub enum Ask {
     Abort {
         run: Option<String>,
         reason: Option<String>,
+    },
+    /// The brake.
+    LockDown {
+        reason: String,
+    },
+    Unlock {
+        reason: String,
+    },
+    /// Which servers a target is, and which are on record.
+    Identity {
+        target: Option<String>,
+    },
+    /// Put these servers of a target on record: those that the one who asks has seen.
+    Accept {
+        target: String,
+        parts: Vec<Part>,
     },
     /// What is under way.
     Status,
@@ -86,6 +122,7 @@ pub enum Ask {
 pub enum For {
     Looking,
     Approving,
+    BreakingGlass,
     Denying,
     Answering,
 }
@@ -119,6 +156,13 @@ pub enum Reply {
     Status {
         standing: Standing,
     },
+    Identity {
+        target: String,
+        recorded: Vec<Recorded>,
+        found: Vec<Part>,
+        /// What could not be looked at, a line each.
+        unseen: Vec<String>,
+    },
 }
 
 /// How far the step under way is.
@@ -149,6 +193,9 @@ pub struct Standing {
     pub on_discord: bool,
     /// Messages that Discord has not got yet.
     pub posts_waiting: u64,
+    /// What is in the way of everything but reads and halts.
+    #[serde(default)]
+    pub lockdown: Option<String>,
     /// The runs under way, a line each, the newest first.
     pub runs: Vec<String>,
 }

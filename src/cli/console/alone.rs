@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Host, LEFT, line::Line, shown};
 use crate::{
     actions::real::RealActions,
-    cli::bot::{configuration, keeps_out_of_targets, told_to_stop, watch},
+    cli::bot::{configuration, keeps_out_of_targets, pager, told_to_stop, watch},
     config::load::Configuration,
     console::{Attendance, Console, Nobody, SOCKET, User, who},
     engine::Engine,
@@ -178,7 +178,7 @@ pub(super) async fn attended(alone: Option<Alone>, work: impl Future<Output = Re
 }
 
 /// What keeps this user from being the engine.
-fn may_serve(host: &Host) -> Result<(), String> {
+pub(super) fn may_serve(host: &Host) -> Result<(), String> {
     let folder = &host.common.data;
     if let Ok(meta) = std::fs::metadata(folder)
         && meta.uid() != Uid::effective().as_raw()
@@ -197,7 +197,13 @@ async fn attend(
     enough: CancellationToken,
     leave: CancellationToken,
 ) {
-    let escalation = Escalation::start(engine.clone());
+    let escalation = match pager(&engine) {
+        Ok(pager) => Some(Escalation::start(engine.clone(), pager)),
+        Err(error) => {
+            tracing::error!(error = format!("{error:#}"), "nobody is called");
+            None
+        }
+    };
     let watching = tokio::spawn(watch(configuration, engine.clone()));
     let needless = async {
         enough.cancelled().await;

@@ -1,4 +1,4 @@
-//! `drbot exec`, `approve`, `deny`, `answer`, `abort`, `status`: the way in without Discord, as the host's user sees it.
+//! `drbot exec`, `approve`, `break-glass`, `review`, `deny`, `answer`, `abort`, `status`: the way in without Discord, as the host's user sees it.
 //!
 //! These only ask and show. What may be done is decided at the other end of the socket, by the drbot that serves; where
 //! none does, `alone` starts an engine in this process, and it is asked over the same socket.
@@ -6,6 +6,7 @@
 mod alone;
 mod exec;
 mod follow;
+mod keep;
 mod line;
 mod people;
 mod screen;
@@ -13,7 +14,8 @@ mod status;
 
 pub(super) use self::{
     exec::Exec,
-    people::{Abort, Answer, Approve, Deny},
+    keep::{Fingerprint, Lockdown, Unlock},
+    people::{Abort, Answer, Approve, BreakGlass, Deny, Review, Undo},
     status::Status,
 };
 

@@ -1,4 +1,4 @@
-//! `drbot approve`, `deny`, `answer`, `abort`: what the buttons of a card do, without Discord.
+//! `drbot approve`, `break-glass`, `review`, `deny`, `answer`, `abort`: what the buttons of a card do, without Discord.
 
 use std::{
     io::{BufRead, IsTerminal},
@@ -18,9 +18,13 @@ use super::{
 };
 use crate::{
     console::{Ask, For, Reply},
-    ids::RunId,
+    ids::{self, RunId},
     progress::{outside::harmless, words},
-    run::state::{ApprovalState, State},
+    run::{
+        event::ApprovalAsked,
+        glass,
+        state::{ApprovalState, State},
+    },
 };
 
 /// What is typed where the command asks for no word of its own.
@@ -30,6 +34,23 @@ const YES: &str = "yes";
 pub(in crate::cli) struct Approve {
     /// The run, by its id or the end of it; the only one that waits when left out.
     run: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct BreakGlass {
+    /// The run, by its id or the end of it; the only one that waits for an approval when left out.
+    run: Option<String>,
+    /// Why, in 15 characters or more; everybody in the channel reads it. Asked for when left out.
+    #[arg(long)]
+    reason: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Review {
+    /// The run, by its id or the end of it; those that wait are listed when left out.
+    run: Option<String>,
+    /// What you found; everybody in the channel reads it.
+    note: Vec<String>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -61,6 +82,33 @@ pub(in crate::cli) struct Abort {
     reason: Option<String>,
 }
 
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Undo {
+    /// The run, by its id or the end of it; the only one that can be taken back when left out.
+    run: Option<String>,
+}
+
+impl Undo {
+    pub(in crate::cli) async fn run(self, host: &Host) -> Result<ExitCode> {
+        let line = Line::new(&host.common);
+        let alone = match Alone::unless_served(&line, host).await? {
+            Ok(alone) => alone,
+            Err(why) => return Ok(refused(&why)),
+        };
+        attended(alone, async {
+            let said = line.hear(&Ask::Undo { key: ids::random_token(), run: self.run }).await?;
+            match &said {
+                Said::Good(Reply::Started { run, .. }) => {
+                    let run = *run;
+                    follow_here(&line, host, run, said, true).await
+                }
+                _ => told(said),
+            }
+        })
+        .await
+    }
+}
+
 impl Approve {
     /// Shows what would be approved, has the word typed, and says yes.
     pub(in crate::cli) async fn run(self, host: &Host) -> Result<ExitCode> {
@@ -86,13 +134,7 @@ impl Approve {
             return follow_here(line, host, state.id, said, is_here).await;
         }
         let asked = state.approval.asked().context("there is nothing to approve in this run")?;
-        print(&format!("{}\n\n", card(&state, &host.clock, None, 100, std::io::stdout().is_terminal())));
-        for step in &asked.plan {
-            print(&format!("  {}\n", harmless(step)));
-        }
-        if let Some(cost) = &asked.cost {
-            print(&format!("\n{}\n", harmless(cost)));
-        }
+        show_plan(&state, asked, host);
         let word = asked.confirm.clone();
         let wanted = word.as_deref().unwrap_or(YES);
         print(&format!("\nTo approve it, type {}: ", harmless(wanted)));
@@ -103,6 +145,57 @@ impl Approve {
         let typed = word.is_some().then_some(typed);
         let said = line.hear(&Ask::Approve { run: state.id, token: asked.token.clone(), typed }).await?;
         follow_here(line, host, state.id, said, is_here).await
+    }
+}
+
+impl BreakGlass {
+    /// Shows what would go on unapproved, has the target and a reason typed, and lets it.
+    pub(in crate::cli) async fn run(self, host: &Host) -> Result<ExitCode> {
+        let line = Line::new(&host.common);
+        let alone = match Alone::for_unfinished(&line, host, self.run.as_deref()).await? {
+            Ok(alone) => alone,
+            Err(why) => return Ok(refused(&why)),
+        };
+        let is_here = alone.is_some();
+        attended(alone, self.give(&line, host, is_here)).await
+    }
+
+    async fn give(self, line: &Line, host: &Host, is_here: bool) -> Result<ExitCode> {
+        let state = match open(line, self.run, For::BreakingGlass).await? {
+            Ok(state) => state,
+            Err(why) => return Ok(refused(&why)),
+        };
+        let asked = state.approval.asked().context("this run waits for no approval")?;
+        show_plan(&state, asked, host);
+        let word = glass::word(&state);
+        print(&format!("\n{}\n", words::console::breaking_glass(&state)));
+        let reason = match self.reason {
+            Some(reason) => reason,
+            None => {
+                print(&format!("{}: ", words::break_glass_reason_label()));
+                typed().await?
+            }
+        };
+        print(&format!("To go on alone, type {}: ", harmless(&word)));
+        let typed = typed().await?;
+        let ask = Ask::BreakGlass { run: state.id, token: asked.token.clone(), typed, reason };
+        let said = line.hear(&ask).await?;
+        follow_here(line, host, state.id, said, is_here).await
+    }
+}
+
+impl Review {
+    /// Lists what waits for a review, or does one. The drbot that serves is needed: it tells the channel.
+    pub(in crate::cli) async fn run(self, host: &Host) -> Result<ExitCode> {
+        let line = Line::new(&host.common);
+        if !line.is_served().await? {
+            return Ok(refused(&words::console::nobody_to_review_with()));
+        }
+        let ask = match self.run {
+            None => Ask::Reviews,
+            run => Ask::Review { run, note: self.note.join(" ") },
+        };
+        told(line.hear(&ask).await?)
     }
 }
 
@@ -178,6 +271,17 @@ impl Abort {
             }
         })
         .await
+    }
+}
+
+/// The card, and what would be done.
+fn show_plan(state: &State, asked: &ApprovalAsked, host: &Host) {
+    print(&format!("{}\n\n", card(state, &host.clock, None, 100, std::io::stdout().is_terminal())));
+    for step in &asked.plan {
+        print(&format!("  {}\n", harmless(step)));
+    }
+    if let Some(cost) = &asked.cost {
+        print(&format!("\n{}\n", harmless(cost)));
     }
 }
 

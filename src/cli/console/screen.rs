@@ -5,7 +5,7 @@ use std::io::{IsTerminal, Write};
 use terminal_size::{Height, Width, terminal_size};
 
 use crate::{
-    clock::{Clock, elapsed},
+    clock::{Clock, Timestamp, elapsed},
     progress::{
         outside::{harmless_json, readable},
         text,
@@ -61,7 +61,7 @@ impl Screen {
                 let at = words::duration(elapsed(state.created_at, entry.at));
                 print(&format!("+{at:<14} {}\n", words::timeline_line(entry, state)));
                 if self.people_are_waited_for(entry) {
-                    hints(state).iter().for_each(|hint| print(&format!("{:15} {hint}\n", "")));
+                    hints(state, self.clock.now()).iter().for_each(|hint| print(&format!("{:15} {hint}\n", "")));
                 }
             }
             Mode::Json => {
@@ -122,14 +122,14 @@ impl Screen {
 /// The card, and below it what people can do now.
 pub(super) fn card(state: &State, clock: &Clock, live: Option<&Live>, width: usize, colour: bool) -> String {
     let mut card = text::card(&view::of(state, clock.now(), live), width, colour);
-    for hint in hints(state) {
+    for hint in hints(state, clock.now()) {
         card.push_str(&format!("\n  {hint}"));
     }
     card
 }
 
-fn hints(state: &State) -> Vec<String> {
-    words::console::hints(state).iter().map(|hint| readable(hint)).collect()
+fn hints(state: &State, now: Timestamp) -> Vec<String> {
+    words::console::hints(state, now).iter().map(|hint| readable(hint)).collect()
 }
 
 /// A terminal or a pipe that is gone is no reason to fail: the run does not hang on it.

@@ -70,6 +70,9 @@ impl Status {
         if !standing.on_discord {
             print("this drbot is not on Discord; what happens is posted when `drbot serve` runs\n");
         }
+        if let Some(lockdown) = &standing.lockdown {
+            print(&format!("{}\n", harmless(lockdown)));
+        }
         if standing.posts_waiting > 0 {
             print(&format!("{} messages wait for Discord\n", standing.posts_waiting));
         }
@@ -96,11 +99,14 @@ impl Status {
                 roles: caller.roles,
                 on_discord: false,
                 posts_waiting: 0,
+                lockdown: None,
                 runs: Vec::new(),
             };
             if alone::is_there(folder) {
                 let store = Store::open_to_read(folder).await?;
-                standing.posts_waiting = store.posts_waiting().await?;
+                // A store of an older drbot has no table of it yet.
+                standing.posts_waiting = store.posts_waiting().await.unwrap_or_default();
+                standing.lockdown = store.lockdown().await.ok().flatten().as_ref().map(words::holds);
                 for run in runs.iter().rev() {
                     let state = State::replay(&store.journal(*run).await?)?;
                     standing.runs.push(words::run_choice(&state, now));

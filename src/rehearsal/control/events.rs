@@ -1,7 +1,7 @@
 //! What changes, as a server-sent-events stream: messages as they come and change, lines of a tool, and for those who ask
 //! the overview, whenever it is another than before.
 
-use std::{convert::Infallible, sync::Arc};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures::{Stream, StreamExt, future, stream};
@@ -13,6 +13,9 @@ use tokio::sync::{
 
 use super::overview;
 use crate::rehearsal::{permissions::VIEW_CHANNEL, server::Server};
+
+/// While nothing happens, a reader hears this often that the stream is alive.
+const BEAT: Duration = Duration::from_secs(10);
 
 /// Something that happened.
 #[derive(Debug, Clone)]
@@ -64,7 +67,9 @@ pub fn stream(
     let events = stream::select_with_strategy(overviews, changes, |_: &mut ()| stream::PollNext::Left)
         .map(Ok)
         .take_until(async move { stop.cancelled().await });
-    Sse::new(events).keep_alive(KeepAlive::default())
+    // An event, not a comment: a reader sees it, and knows by its absence that the connection is dead.
+    let beat = KeepAlive::new().interval(BEAT).event(Event::default().event("beat").data("{}"));
+    Sse::new(events).keep_alive(beat)
 }
 
 async fn next(mut changes: Receiver<Change>) -> Option<(Result<Change, u64>, Receiver<Change>)> {

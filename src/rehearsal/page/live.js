@@ -9,6 +9,10 @@ let source = null;
 let generation = 0;
 /** Waits of the next attempts, in milliseconds. */
 const AGAIN = [300, 1000, 2000, 4000];
+/** So long may opening the stream and reading everything take: browsers may leave it hanging when the network changes. */
+const PATIENCE = 8000;
+/** The stream beats every 10 s while nothing happens; one that is silent for so long is dead, whatever the browser says. */
+const SILENCE = 30000;
 let attempts = 0;
 
 /** Follows as the person that the store names. */
@@ -19,13 +23,21 @@ export async function follow() {
   source = stream;
   // What happens while everything is read is put on top of it afterwards.
   let waiting = [];
+  let deaf = 0;
+  const listen = () => {
+    clearTimeout(deaf);
+    deaf = setTimeout(() => mine === generation && lost(), waiting ? PATIENCE : SILENCE);
+  };
+  listen();
   const hear = (kind) => (event) => {
     if (mine !== generation) return;
+    if (!waiting) listen();
+    if (kind === "beat") return;
     const change = { kind, data: JSON.parse(event.data) };
     if (waiting) waiting.push(change);
     else apply(change);
   };
-  for (const kind of ["create", "update", "delete", "state", "tool"]) stream.addEventListener(kind, hear(kind));
+  for (const kind of ["create", "update", "delete", "state", "tool", "beat"]) stream.addEventListener(kind, hear(kind));
   stream.addEventListener("lost", () => mine === generation && follow());
   stream.addEventListener("error", () => mine === generation && lost());
   stream.addEventListener("open", async () => {
@@ -38,6 +50,7 @@ export async function follow() {
     if (mine !== generation) return;
     const missed = waiting;
     waiting = null;
+    listen();
     missed.forEach(apply);
     attempts = 0;
     link(true);
