@@ -27,6 +27,7 @@ use crate::{
     portfolio,
     providers::Providers,
     settings::{Defect, Settings},
+    watch::Watch,
 };
 
 const BODY_LIMIT: usize = 64 * 1024;
@@ -42,6 +43,7 @@ pub struct Bot {
     pub ledger: Ledger,
     pub faults: CurrentFaults,
     pub providers: Arc<Providers>,
+    pub watch: Watch,
 }
 
 type Answer = (StatusCode, Json<Value>);
@@ -150,22 +152,8 @@ fn parse<T: DeserializeOwned>(body: &Bytes) -> Result<T, Answer> {
 
 async fn health(State(bot): State<Arc<Bot>>) -> Answer {
     let begin = bot.clock.monotonic();
-    let (alive, redis) =
-        tokio::join!(bot.clock.timeout(SHORT, bot.database.ask(portfolio::ALIVE, SHORT)), redis_answers(&bot));
-    let alive = match alive {
-        Some(Ok(_)) => Ok(()),
-        Some(Err(error)) => Err(error),
-        None => Err("the database does not answer".into()),
-    };
-    let counts = bot.desk.counts();
-    let trouble = match (alive, counts.last_error) {
-        _ if bot.settings.defect == Some(Defect::Unhealthy) => Some("the matcher did not start".to_owned()),
-        (Err(error), _) => Some(format!("database: {error}")),
-        (Ok(()), Some(error)) if bot.desk.state().active && counts.errors_in_a_row >= TOO_MANY_ERRORS => {
-            Some(format!("trades cannot be written: {error}"))
-        }
-        _ => None,
-    };
+    let (alive, redis) = tokio::join!(database_answers(&bot), redis_answers(&bot));
+    let trouble = trouble(&bot, alive);
     let mut answer = json!({
         "status": if trouble.is_some() { "unhealthy" } else { "healthy" },
         "database": if trouble.is_some() { "down" } else { "up" },
@@ -179,6 +167,28 @@ async fn health(State(bot): State<Arc<Bot>>) -> Answer {
             (StatusCode::SERVICE_UNAVAILABLE, Json(answer))
         }
         None => (StatusCode::OK, Json(answer)),
+    }
+}
+
+/// Over a fresh connection, and within a second.
+pub async fn database_answers(bot: &Bot) -> Result<(), String> {
+    match bot.clock.timeout(SHORT, bot.database.ask(portfolio::ALIVE, SHORT)).await {
+        Some(Ok(_)) => Ok(()),
+        Some(Err(error)) => Err(error),
+        None => Err("the database does not answer".into()),
+    }
+}
+
+/// Why the bot is unhealthy, if it is.
+pub fn trouble(bot: &Bot, alive: Result<(), String>) -> Option<String> {
+    let counts = bot.desk.counts();
+    match (alive, counts.last_error) {
+        _ if bot.settings.defect == Some(Defect::Unhealthy) => Some("the matcher did not start".to_owned()),
+        (Err(error), _) => Some(format!("database: {error}")),
+        (Ok(()), Some(error)) if bot.desk.state().active && counts.errors_in_a_row >= TOO_MANY_ERRORS => {
+            Some(format!("trades cannot be written: {error}"))
+        }
+        _ => None,
     }
 }
 
@@ -352,7 +362,22 @@ async fn metrics(State(bot): State<Arc<Bot>>) -> Response {
         ("trades_inserted_total", "counter", "Trades written since the start.", counts.inserted),
         ("insert_errors_total", "counter", "Trades that could not be written since the start.", counts.errors),
         ("database_up", "gauge", "Whether the last trade could be written.", u64::from(database_up)),
-    ] {
+        (
+            "trading_bot_write_errors_in_a_row",
+            "gauge",
+            "Trades that could not be written, since the last one that could.",
+            counts.errors_in_a_row,
+        ),
+        ("process_resident_memory_bytes", "gauge", "Memory in use.", resident_memory()),
+    ]
+    .into_iter()
+    .chain(bot.watch.seen().into_iter().flat_map(|seen| {
+        let reachable = "Whether a fresh connection to the database was answered within a second.";
+        [
+            ("database_reachable", "gauge", reachable, u64::from(seen.database_reachable)),
+            ("trading_bot_healthy", "gauge", "Whether the bot would say that it is healthy.", u64::from(seen.healthy)),
+        ]
+    })) {
         let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}\n");
     }
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
@@ -367,6 +392,10 @@ fn process_status(names: &[&str]) -> Value {
         names.contains(&name).then(|| (name.to_owned(), Value::from(value)))
     });
     Value::Object(found.collect())
+}
+
+fn resident_memory() -> u64 {
+    process_status(&["VmRSS"])["VmRSS"].as_u64().unwrap_or_default() * 1024
 }
 
 async fn debug_memory() -> Json<Value> {

@@ -11,6 +11,7 @@ mod provider;
 mod providers;
 mod settings;
 mod trader;
+mod watch;
 
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
@@ -79,7 +80,9 @@ async fn run(clock: Clock) -> Result<(), String> {
         ledger,
         faults: CurrentFaults::default(),
         providers,
+        watch: watch::Watch::default(),
     });
+    let looking = tokio::spawn(watch::watch(bot.clone()));
 
     let (stop, stopped) = tokio::sync::oneshot::channel();
     let server = axum::serve(listener, api::router(bot.clone())).with_graceful_shutdown(async {
@@ -92,6 +95,7 @@ async fn run(clock: Clock) -> Result<(), String> {
     let passage = bot.desk.pass().await;
     trader.abort();
     watching.abort();
+    looking.abort();
     drop(passage);
     let _ = stop.send(());
     let _ = clock.timeout(FAREWELL, server).await;

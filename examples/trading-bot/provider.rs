@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use axum::{
     Json, Router,
     extract::State,
-    http::StatusCode,
+    http::{StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -16,6 +16,9 @@ use tokio::net::TcpListener;
 
 /// A slot takes 400 ms.
 const SLOT_MS: i64 = 400;
+
+/// As its users see it.
+const TOO_SLOW_MS: u64 = 1000;
 
 /// What goes wrong on request.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -49,6 +52,7 @@ pub async fn run(clock: Clock) -> Result<(), String> {
     tracing::info!("{} answers on {listen}", provider.name);
     let router = Router::new()
         .route("/", post(answer).get(hello))
+        .route("/metrics", get(metrics))
         .route("/standin/faults", get(faults).post(set_faults))
         .with_state(Arc::new(provider));
     let stop = async {
@@ -87,6 +91,17 @@ async fn answer(State(provider): State<Arc<Provider>>, Json(call): Json<Value>) 
     answer["jsonrpc"] = json!("2.0");
     answer["id"] = call["id"].clone();
     Json(answer).into_response()
+}
+
+/// How the provider itself sees it, for who can reach it.
+async fn metrics(State(provider): State<Arc<Provider>>) -> Response {
+    let Faults { slow_ms, wrong, status } = provider.faults();
+    let healthy = u8::from(slow_ms < TOO_SLOW_MS && !wrong && status.is_none());
+    let text = format!(
+        "# HELP rpc_provider_healthy Whether it answers as it should.\n# TYPE rpc_provider_healthy gauge\n\
+         rpc_provider_healthy {healthy}\n"
+    );
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
 }
 
 async fn faults(State(provider): State<Arc<Provider>>) -> Json<Faults> {
