@@ -1,10 +1,13 @@
 //! No drbot serves, and there is no Discord: a command given at the host carries itself out.
 
-use drbot::run::outcome::Outcome;
+use std::os::unix::fs::PermissionsExt;
+
+use drbot::run::{event::Event, outcome::Outcome};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
+use serde_json::json;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::Child,
@@ -163,4 +166,54 @@ async fn where_nothing_is_under_way_nothing_is_started() {
         let other = host.gives(&day.bot, "Omar", &["exec", "ask"]).await;
         assert!(text(&other).contains("its store belongs to the user #61001"), "{}", text(&other));
     }
+}
+
+/// `/mend`: is Docker down? If so, it is restarted.
+const MEND: &str = r#"
+summary = "Look at Docker, and restart it"
+risk    = "risky"
+roles   = ["operator"]
+target  = "drill"
+
+[[steps]]
+id      = "look"
+name    = "Look at Docker"
+docker.engine = {}
+outputs = { state = "string", down = "boolean" }
+
+[[steps]]
+id      = "restart"
+name    = "Restart it"
+docker.restart-engine = {}
+timeout = "20s"
+effect  = "once"
+on_failure = "stop"
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_docker_that_may_not_be_asked_is_not_down_and_is_left_alone() {
+    if !nix::unistd::Uid::effective().is_root() {
+        return crate::support::passed_over("only root can make a socket that is closed to somebody");
+    }
+    let (mut day, host) = nobody_serves().await;
+    let folder = day.drill.folder().to_owned();
+    let socket = folder.join("docker.sock");
+    let _engine = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    std::fs::set_permissions(&socket, std::fs::Permissions::from_mode(0o600)).unwrap();
+    std::fs::write(folder.join("commands/mend.toml"), MEND).unwrap();
+    let restarted = folder.join("restarted");
+    let settings = std::fs::read_to_string(folder.join("drbot.toml")).unwrap();
+    let restart = format!("\n[target.drill.docker]\nrestart = [\"/usr/bin/touch\", \"{}\"]\n", restarted.display());
+    std::fs::write(folder.join("drbot.toml"), settings + restart.as_str()).unwrap();
+    day.bot.set("DOCKER_HOST", &format!("unix://{}", socket.display()));
+    let output = host.gives(&day.bot, "Dana", &["exec", "mend"]).await;
+    assert_eq!(output.status.code(), Some(9), "{}", text(&output));
+    assert!(text(&output).contains("permission denied"), "{}", text(&output));
+    let journal = day.bot.journal("mend").await;
+    let looked = journal.iter().find_map(|entry| match &entry.event {
+        Event::StepSucceeded { step, outputs, .. } if step == "look" => Some(outputs.clone()),
+        _ => None,
+    });
+    assert_eq!(serde_json::Value::from(looked.unwrap()), json!({ "state": "denied", "down": false }));
+    assert!(!restarted.exists());
 }

@@ -179,15 +179,19 @@ async fn what_was_done_while_discord_was_down_is_posted_in_order() {
     day.stage.fault(json!({"kind": "html_error", "status": 500, "path": "/channels/*", "times": 0})).await;
     let dana = host.starts(&day.bot, "Dana", &["exec", "drill"]).await;
     day.drill.has_done(1).await;
-    let follower = host.starts(&day.bot, "Omar", &["status", "--follow", "--json"]).await;
+    let mut follower = host.starts(&day.bot, "Omar", &["status", "--follow", "--json"]).await;
+    let mut lines = BufReader::new(follower.stdout.take().unwrap()).lines();
+    let mut followed = vec![lines.next_line().await.unwrap().expect("it follows")];
     day.drill.open_gate();
     let dana = dana.wait_with_output().await.unwrap();
     assert_eq!(dana.status.code(), Some(0), "{}", text(&dana));
     assert_eq!(day.drill.done(), ["one", "two", "three"]);
-    let followed = follower.wait_with_output().await.unwrap();
-    let events = String::from_utf8_lossy(&followed.stdout);
+    while let Some(line) = lines.next_line().await.unwrap() {
+        followed.push(line);
+    }
+    assert_eq!(follower.wait().await.unwrap().code(), Some(0));
     let events: Vec<drbot::run::event::Entry> =
-        events.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        followed.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(events, day.bot.journal("drill").await, "whoever follows sees the journal");
 
     let asked = host.starts(&day.bot, "Dana", &["exec", "word"]).await;

@@ -68,11 +68,23 @@ fn folder_of(snippets: &[Snippet]) -> tempfile::TempDir {
     folder
 }
 
+/// The shipped settings with this in the place of what they say of the listener and of alerts.
+fn loads_in_place(fragment: &str) -> Result<Configuration, String> {
+    let folder = folder_of(&[]);
+    let file = folder.path().join("drbot.toml");
+    let shipped = std::fs::read_to_string(&file).unwrap();
+    let (before, _) = shipped.split_once("# Figures for Prometheus, at /metrics").unwrap();
+    let web = if fragment.contains("[web]") { "" } else { "[web]\nlisten = \"127.0.0.1:9464\"\n" };
+    std::fs::write(&file, format!("{before}{web}{fragment}")).unwrap();
+    load(folder.path(), "http://127.0.0.1:1")
+}
+
 fn load(folder: &Path, api: &str) -> Result<Configuration, String> {
     let api = api.to_owned();
-    let secrets = ["SHOP_TOKEN", "EMERGENCY_TOKEN", "ADMIN_TOKEN", "DB_PASSWORD"];
+    let secrets = ["SHOP_TOKEN", "EMERGENCY_TOKEN", "ADMIN_TOKEN", "DB_PASSWORD", "ALERTS_TOKEN", "ALERTS_HMAC_KEY"];
     let lookup = move |name: &str| match name {
         "SHOP_API" => Some(api.clone()),
+        "HEARTBEAT_URL" => Some("https://hc.example/ping/drbot".to_owned()),
         name => secrets.contains(&name).then(|| format!("the value of {name}")),
     };
     let loaded = Configuration::load_with(folder, lookup);
@@ -112,6 +124,11 @@ fn every_toml_in_a_document_loads() {
                 kind if kind.starts_with("fragment of a step: ") => {
                     let action = kind.trim_start_matches("fragment of a step: ");
                     format!("{head}[[steps]]\nid = 'x'\nname = 'X'\n{action}\n{}", snippet.text)
+                }
+                "fragment of the settings" => {
+                    loads_in_place(&snippet.text)
+                        .unwrap_or_else(|said| panic!("{}:{}\n{said}", document.display(), snippet.line));
+                    String::new()
                 }
                 kind if kind.starts_with("file: ") => String::new(),
                 kind => panic!("{}:{}: what is this? `{kind}`", document.display(), snippet.line),

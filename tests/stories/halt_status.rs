@@ -1,8 +1,12 @@
 //! `/halt` and `/status`: what must always work, also when half of the system hangs.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
-use drbot::{clock::Clock, run::outcome::Outcome};
+use drbot::{
+    clock::Clock,
+    run::{outcome::Outcome, state::State},
+    runbook::action::Action,
+};
 use serde_json::json;
 
 use crate::support::{
@@ -88,6 +92,73 @@ async fn status_is_there_within_three_seconds_whatever_hangs() {
     assert!(probes["containers"]["error"].as_str().unwrap().contains("paused"), "{probes:?}");
 }
 
+/// What `/status` promises.
+const WITHIN: Duration = Duration::from_secs(3);
+
+/// A Docker engine that takes every connection and answers none.
+fn mute_docker(folder: &Path) -> String {
+    let socket = folder.join("docker.sock");
+    let listener = tokio::net::UnixListener::bind(&socket).unwrap();
+    tokio::spawn(async move {
+        let mut open = Vec::new();
+        while let Ok((stream, _)) = listener.accept().await {
+            open.push(stream);
+        }
+    });
+    format!("unix://{}", socket.display())
+}
+
+/// Docker, the whole API, the database and both providers take connections and say nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn status_is_there_within_three_seconds_when_everything_hangs() {
+    let range = Range::up();
+    let stage = Stage::open().await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut bot = Bot::new(&stage, &range).with("DOCKER_HOST", &mute_docker(folder.path()));
+    bot.start();
+    stage.ready().await;
+    let paths = ["/health", "/status/trading", "/config", "/portfolio/verify", "/portfolio/reconcile"];
+    range.faults(json!({ "hang": paths })).await;
+    let paused = ["trading-postgres", "provider-helius", "provider-quicknode"].map(|name| range.container(name));
+    for container in &paused {
+        range.docker(&["pause", container]);
+    }
+    let mut seen = Vec::new();
+    let mut took = Vec::new();
+    // A busy machine may be late once; what waits for something that hangs is late each time.
+    while took.len() < 3 && took.iter().all(|took| *took > WITHIN) {
+        stage.person("Dana").types("status", json!({})).await;
+        let state = until("the next /status", async || {
+            let state = bot.finished("status").await;
+            (!seen.contains(&state.id)).then_some(state)
+        })
+        .await;
+        seen.push(state.id);
+        took.push((state.finished.as_ref().unwrap().at - state.created_at).to_std().unwrap());
+        assert_hung(&state);
+    }
+    for container in &paused {
+        range.docker(&["unpause", container]);
+    }
+    assert!(took.iter().any(|took| *took <= WITHIN), "{took:?}");
+}
+
+/// Each probe was given up by its own limit, none of which leaves the promise.
+fn assert_hung(state: &State) {
+    let probes = state.step("probes").unwrap();
+    assert!(probes.definition.timeout.unwrap().0 <= WITHIN);
+    let Action::Parallel(branches) = &probes.definition.action else { panic!("{probes:?}") };
+    for branch in branches {
+        assert!(branch.timeout.unwrap().0 < WITHIN, "{} may take all of the time", branch.id);
+        let found = &probes.outputs[branch.id.as_str()];
+        // These look at this machine alone.
+        if !["host", "backups"].contains(&branch.id.as_str()) {
+            assert_eq!(found["ok"], json!(false), "{} answered: {found}", branch.id);
+        }
+    }
+    assert_eq!(state.finished.as_ref().unwrap().outcome, Outcome::Succeeded);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn without_docker_the_answers_say_so() {
     let range = Range::up();
@@ -134,4 +205,32 @@ async fn status_says_which_scenario_fits_and_offers_its_command() {
     // One click is enough.
     stage.person("Dana").clicks("status", "/restore-db").await;
     stage.shows("restore-db", "Approval").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_on_the_way_they_come_to_the_same_end() {
+    let range = Range::up();
+    let kills = [
+        ("halt", "before-intent:request"),
+        ("halt", "after-intent:request"),
+        ("halt", "after-effect:request"),
+        ("halt", "after-outcome:verify"),
+        ("status", "after-intent:probes"),
+        ("status", "after-effect:probes"),
+    ];
+    for (command, failpoint) in kills {
+        let stage = Stage::open().await;
+        let mut bot = Bot::new(&stage, &range).with("DRBOT_FAILPOINT", failpoint);
+        bot.start();
+        stage.ready().await;
+        stage.person("Dana").types(command, json!({})).await;
+        bot.dies().await;
+        bot.unset("DRBOT_FAILPOINT");
+        bot.start();
+        let state = bot.finished(command).await;
+        assert_eq!(state.finished.unwrap().outcome, Outcome::Succeeded, "{failpoint}");
+        assert_eq!(range.bot("/status/trading").await["trading"], "halted", "{failpoint}");
+        stage.shows(command, "Done").await;
+        bot.terminate().await;
+    }
 }

@@ -274,7 +274,9 @@ async fn everything_is_done_by_keyboard_and_on_a_phone() {
     browser.types(ENTER).await;
     browser.types(format!("{DOWN}{ENTER}")).await;
     browser.reads("#me-button", "Omar").await;
-    stage.post("say", json!({"person": "Gil", "channel": "ops", "content": "<@400000000000000002>, look"})).await;
+    let said =
+        stage.post("say", json!({"person": "Gil", "channel": "ops", "content": "<@400000000000000002>, look"})).await;
+    assert!(said["error"].is_null(), "{said}");
     browser.reads("[data-go].unread .count", "1").await;
     browser.misses("#me-button").await;
     browser.presses("#menu", "").await;

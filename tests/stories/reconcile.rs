@@ -31,11 +31,15 @@ async fn what_differs_is_named_and_nothing_is_touched() {
     bot.start();
     stage.knows("reconcile").await;
 
-    // While it trades, all is good.
-    let state = run(&stage, &bot).await;
+    // While it trades, all is good, once Prometheus has read every target.
+    let state = until("Prometheus to have read every target", async || {
+        let state = run(&stage, &bot).await;
+        (!bad(&state).contains(&"targets")).then_some(state)
+    })
+    .await;
     assert_eq!(bad(&state), Vec::<&str>::new(), "{:?}", state.step("checks").unwrap().outputs);
     assert_eq!(state.finished.as_ref().unwrap().outcome, Outcome::Succeeded);
-    stage.shows("reconcile", "2 targets up").await;
+    stage.shows("reconcile", "4 targets up").await;
     stage.shows("reconcile", "positions agree").await;
 
     // A target that is away, and a monitoring that is away, are told apart.

@@ -12,6 +12,7 @@ use serde_json::json;
 use crate::support::{
     bot::Bot,
     engine::OwnEngine,
+    passed_over,
     range::{MONITORING, Range},
     stage::Stage,
 };
@@ -140,7 +141,7 @@ async fn docker_that_was_killed_is_restarted_after_an_approval() {
     let changes = [("restart = [\"systemctl\", \"restart\", \"docker\"]", restart.as_str())];
     let mut bot = Bot::alone(&stage).with_configuration(&changes);
     bot.set("DOCKER_HOST", &engine.host());
-    for secret in ["EMERGENCY_TOKEN", "ADMIN_TOKEN", "DB_PASSWORD"] {
+    for secret in ["EMERGENCY_TOKEN", "ADMIN_TOKEN", "ALERTS_TOKEN", "DB_PASSWORD"] {
         bot.set(secret, "rehearsal-secret");
     }
     bot.start();
@@ -164,13 +165,13 @@ async fn docker_that_was_killed_is_restarted_after_an_approval() {
 #[tokio::test(flavor = "multi_thread")]
 async fn in_a_container_docker_is_not_restarted_and_the_reason_is_said() {
     if !std::path::Path::new("/.dockerenv").exists() {
-        eprintln!("passed over: this machine is no container (a unit test looks for the signs of one)");
+        passed_over("this machine is no container (a unit test looks for the signs of one)");
         return;
     }
     let stage = Stage::open().await;
     let mut bot = Bot::alone(&stage);
     bot.set("DOCKER_HOST", "unix:///nonexistent/docker.sock");
-    for secret in ["EMERGENCY_TOKEN", "ADMIN_TOKEN", "DB_PASSWORD"] {
+    for secret in ["EMERGENCY_TOKEN", "ADMIN_TOKEN", "ALERTS_TOKEN", "DB_PASSWORD"] {
         bot.set(secret, "rehearsal-secret");
     }
     bot.start();

@@ -1,9 +1,12 @@
 //! `/restore-db`, from the slash command to the verified end, against a real PostgreSQL that is really broken.
 
-use drbot::run::{
-    event::Event,
-    outcome::Outcome,
-    state::{ApprovalState, State, Status},
+use drbot::{
+    fingerprint::Kind,
+    run::{
+        event::Event,
+        outcome::Outcome,
+        state::{ApprovalState, State, Status},
+    },
 };
 use serde_json::json;
 
@@ -112,6 +115,10 @@ async fn a_server_that_does_not_start_is_replaced_by_a_fresh_one() {
     let now =
         range.docker(&["inspect", "-f", "{{range .Mounts}}{{.Name}} {{end}}", &range.container("trading-postgres")]);
     assert_ne!(volume, now, "the fresh server has a volume of its own");
+    let cluster = range.sql("SELECT system_identifier FROM pg_control_system()");
+    let recorded = bot.store().await.fingerprint("prod").await.unwrap();
+    let recorded = recorded.iter().find(|recorded| recorded.part.kind == Kind::Postgres).unwrap();
+    assert_eq!(recorded.part.value, cluster, "the server that was put in place is the recorded one: {recorded:?}");
     for name in volume.split_whitespace() {
         range.docker(&["volume", "inspect", name]);
     }
@@ -203,4 +210,56 @@ async fn a_double_click_and_an_old_button_change_nothing() {
     assert!(
         state.steps.iter().all(|step| step.attempts <= 1 || step.status != Status::Succeeded || step.attempts == 1)
     );
+}
+
+fn oid_of(range: &Range, database: &str) -> String {
+    range.sql(&format!("SELECT oid FROM pg_database WHERE datname = '{database}'"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restore_is_taken_back_also_when_drbot_is_killed_at_the_swap() {
+    let range = Range::up();
+    let stage = Stage::open().await;
+    let mut bot = Bot::new(&stage, &range);
+    bot.start();
+    stage.ready().await;
+    range.breaks("rows-damaged");
+    let damaged = oid_of(&range, "trading_bot_prod");
+    stage.person("Dana").types("restore-db", json!({})).await;
+    stage.person("Omar").approves("restore-db").await;
+    let state = bot.finished("restore-db").await;
+    assert_recovered(&range, &state).await;
+    let restored = oid_of(&range, "trading_bot_prod");
+    assert_ne!(restored, damaged);
+    bot.terminate().await;
+    bot.set("DRBOT_FAILPOINT", "after-effect:swap");
+    bot.start();
+    stage.connected().await;
+    stage.person("Dana").hears("undo", json!({})).await;
+    stage.shows("undo", "WITH THE DAMAGE").await;
+    stage.person("Omar").approves("undo").await;
+    bot.dies().await;
+    bot.unset("DRBOT_FAILPOINT");
+    bot.start();
+    let undone = bot.finished("undo-restore-db").await;
+    assert_eq!(undone.finished.as_ref().unwrap().outcome, Outcome::Succeeded, "{:?}", undone.finished);
+    assert_eq!(oid_of(&range, "trading_bot_prod"), damaged, "the very database from before");
+    let kept = undone.step("swap").unwrap().outputs["kept"].as_str().unwrap().to_owned();
+    assert_eq!(oid_of(&range, &kept), restored, "the restored one is kept as {kept}");
+    assert_eq!(range.sql("SHOW default_transaction_read_only"), "off");
+    assert_eq!(range.bot("/status/trading").await["trading"], "halted");
+    stage.shows("undo", "is kept as").await;
+    // It can be restored again.
+    stage.person("Dana").types("restore-db", json!({})).await;
+    stage.shows("restore-db", "may approve").await;
+    stage.person("Omar").approves("restore-db").await;
+    let again = until("the second restore", async || {
+        let last = bot.finished("restore-db").await;
+        (last.id != state.id).then_some(last)
+    })
+    .await;
+    assert_recovered(&range, &again).await;
+    // The undo before is built upon by now.
+    let late = stage.person("Dana").hears("undo", json!({"run": state.id.short()})).await;
+    assert!(late.contains("cannot be taken back any more"), "{late}");
 }

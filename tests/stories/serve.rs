@@ -71,7 +71,8 @@ async fn figures_are_served_and_a_taken_port_keeps_nobody_from_serving() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     bot.set("DRBOT_LISTEN", &taken.local_addr().unwrap().to_string());
     bot.start();
-    until("the taken port to be said", async || bot.log().contains("figures cannot be served").then_some(())).await;
+    until("the taken port to be said", async || bot.log().contains("nobody can reach drbot's listener").then_some(()))
+        .await;
     stage.person("Dana").types("status", json!({})).await;
     bot.finished("status").await;
 }

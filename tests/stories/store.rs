@@ -40,8 +40,12 @@ fn created(lock: Option<&str>) -> Created {
         channel: DiscordId(20),
         target: serde_json::Value::Null,
         scenario: None,
+        incident: None,
         rungs: Vec::new(),
         lock: lock.map(str::to_owned),
+        glass: None,
+        undone: None,
+        locked_down: None,
     }
 }
 
@@ -96,10 +100,11 @@ async fn a_lock_is_held_until_the_run_has_ended() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).await.unwrap();
     let Creation::Created(first) = begin(&store, "1", Some("database")).await else { panic!() };
-    assert_eq!(begin(&store, "2", Some("database")).await, Creation::Locked(first.run));
+    let held = |holder| Creation::Locked { lock: "database".to_owned(), holder };
+    assert_eq!(begin(&store, "2", Some("database")).await, held(first.run));
     assert!(matches!(begin(&store, "3", Some("another")).await, Creation::Created(_)));
     store.append(&entry(first.run, 2, Event::Recovered), &owner("me", 1), &[]).await.unwrap();
-    assert_eq!(begin(&store, "2", Some("database")).await, Creation::Locked(first.run));
+    assert_eq!(begin(&store, "2", Some("database")).await, held(first.run));
     store.append(&entry(first.run, 3, finished()), &owner("me", 1), &[]).await.unwrap();
     assert!(
         matches!(begin(&store, "2", Some("database")).await, Creation::Created(_)),
@@ -237,7 +242,10 @@ async fn an_old_store_that_holds_data_is_brought_up_to_date() {
     let store = Store::open(folder.path()).await.unwrap();
     assert_eq!(store.journal(run).await.unwrap().len(), 1);
     assert_eq!(store.runs_to_show().await.unwrap(), [run]);
-    assert_eq!(begin(&store, "new", Some("database")).await, Creation::Locked(run));
+    assert_eq!(
+        begin(&store, "new", Some("database")).await,
+        Creation::Locked { lock: "database".to_owned(), holder: run }
+    );
     assert_eq!(store.card(run).await.unwrap(), None);
     let (_, ownership) = store.take_over("you").await.unwrap().remove(0);
     store.append(&entry(run, 2, finished()), &ownership, &[Delivery::Thread]).await.unwrap();

@@ -261,7 +261,7 @@ async fn nobody_is_asked_where_the_emergency_is_proved() {
     let bot = house.start().await;
     let run = bot.run("restore").await;
     let state = bot.ends(run, Outcome::Succeeded).await;
-    assert_eq!(state.approval, ApprovalState::Waived { because: "it answers True to Dana".to_owned() });
+    assert_eq!(state.approval, ApprovalState::Waived { round: 1, because: "it answers True to Dana".to_owned() });
     assert!(!bot.kinds(run).await.contains(&"approval-asked".to_owned()));
 
     // Not proved: as ever.

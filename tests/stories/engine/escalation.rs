@@ -43,7 +43,7 @@ async fn with_contacts(house: &House) -> (Bot, Escalation) {
     let bot = house.start().await;
     let text = "Role,Name,Discord\nDBA,Omar,400000000000000002\nLead,Lena,400000000000000003\n";
     bot.0.store().replace_contacts(&file::parse(Path::new("x"), text).unwrap()).await.unwrap();
-    let escalation = Escalation::start(bot.0.clone());
+    let escalation = Escalation::start(bot.0.clone(), bot.pager());
     (bot, escalation)
 }
 
@@ -172,7 +172,7 @@ async fn with_nobody_to_reach_the_rung_says_so_and_the_next_is_heard_by_whom_the
     let hand = HandClock::new();
     let house = house(waiting(), &hand);
     let bot = house.start().await;
-    let _escalation = Escalation::start(bot.0.clone());
+    let _escalation = Escalation::start(bot.0.clone(), bot.pager());
     let run = bot.run("go").await;
     bot.call_for_approval(run).await;
     hand.advance(15 * MINUTE);

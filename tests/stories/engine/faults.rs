@@ -5,7 +5,11 @@ use std::{path::Path, time::Duration};
 use drbot::{
     config::secrets::Secrets,
     engine::RequestError,
-    run::{event::Choice, outcome::Outcome, state::Status},
+    run::{
+        event::{Choice, Event},
+        outcome::Outcome,
+        state::Status,
+    },
     runbook::definition::{OnFailure, ValueType},
 };
 use serde_json::json;
@@ -18,10 +22,10 @@ use crate::support::{
     scripted::Deed,
 };
 
-async fn in_the_file(folder: &Path, statement: &'static str) {
+pub async fn in_the_file(folder: &Path, statement: &str) {
     let options = SqliteConnectOptions::new().filename(folder.join("drbot.sqlite"));
     let mut file = SqliteConnection::connect_with(&options).await.unwrap();
-    sqlx::raw_sql(statement).execute(&mut file).await.unwrap();
+    sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(&mut file).await.unwrap();
 }
 
 #[tokio::test]
@@ -169,8 +173,9 @@ async fn a_secret_is_never_in_the_journal() {
         once("told").within(1000),
     ];
     let mut house = House::new([approved(command("go", steps), Some("lost"), "told")]);
+    // Named by a file, and used by nobody so far.
     house.secrets = Secrets::from_lookup(|name| (name == "TOKEN").then(|| CANARY.to_owned()));
-    house.secrets.resolve("TOKEN").unwrap();
+    house.configuration.secrets.insert("TOKEN".to_owned());
     house
         .world
         .tell("prepare outputs", [Deed::Succeed(json!({ "fact": CANARY }))])
@@ -200,4 +205,36 @@ async fn a_secret_is_never_in_the_journal() {
     bot.0.stop_run(run, &dana(), Some(CANARY)).await.unwrap();
     bot.ends(run, Outcome::Aborted).await;
     keeps_silent(house.folder.path());
+}
+
+/// A fresh drbot posts the log of a trading bot that wrote its tokens into it: nothing has needed them yet.
+#[tokio::test]
+async fn a_log_that_is_kept_shows_no_secret_that_nobody_has_used() {
+    let log = read("log").change(|step| step.keep = Some("trading-bot.log".to_owned()));
+    let mut house = House::new([command("rollback", vec![log])]);
+    house.secrets = Secrets::from_lookup(|name| match name {
+        "ADMIN_TOKEN" => Some("adm1n-token".to_owned()),
+        "NEW_TOKEN" => Some("n3w/token".to_owned()),
+        _ => None,
+    });
+    house.configuration.secrets.insert("ADMIN_TOKEN".to_owned());
+    let told = json!({ "stdout": "Authorization: Bearer adm1n-token\nnew=n3w%2ftoken" });
+    house.world.tell("do log", [Deed::Succeed(told.clone()), Deed::Succeed(told)]);
+    let bot = house.start().await;
+    let kept = async |run| {
+        bot.ends(run, Outcome::Succeeded).await;
+        let journal = bot.journal(run).await;
+        let logs = journal.into_iter().filter_map(|event| match event {
+            Event::StepSucceeded { log, .. } => Some(log.join("\n")),
+            _ => None,
+        });
+        logs.collect::<String>()
+    };
+    let first = kept(bot.run("rollback").await).await;
+    assert!(first.contains("Bearer [ADMIN_TOKEN]") && first.contains("n3w%2ftoken"), "{first}");
+    let mut edited = house.configuration.clone();
+    edited.secrets.insert("NEW_TOKEN".to_owned());
+    bot.0.reconfigure(edited);
+    let second = kept(bot.run("rollback").await).await;
+    assert!(second.contains("Bearer [ADMIN_TOKEN]") && second.contains("new=[NEW_TOKEN]"), "{second}");
 }

@@ -121,6 +121,41 @@ async fn on_one_target_never_two_at_once_and_on_two_none_waits_for_the_other() {
 }
 
 #[tokio::test]
+async fn a_lock_of_its_own_takes_nothing_from_the_lock_of_the_target() {
+    let on = |name: &str, lock: Option<&str>| {
+        let mut command = command(name, vec![idempotent(name)]);
+        command.target = Some("prod".to_owned());
+        command.lock = lock.map(str::to_owned);
+        command
+    };
+    let mut elsewhere = on("elsewhere", Some("database"));
+    elsewhere.target = Some("other".to_owned());
+    let mut house =
+        House::new([on("restore", Some("database")), on("mend", Some("version")), on("plain", None), elsewhere]);
+    let target: Target = serde_json::from_value(serde_json::json!({ "api": "http://127.0.0.1:9" })).unwrap();
+    house.configuration.settings.target =
+        ["prod", "other"].map(|name| (name.to_owned(), target.clone())).into_iter().collect();
+    house.world.tell("do restore", [Deed::Hold]);
+    let bot = house.start().await;
+    let run = bot.run("restore").await;
+    for (command, held) in [("mend", "target:prod"), ("plain", "target:prod"), ("elsewhere", "database")] {
+        match bot.ask(&dana(), command, command).await.unwrap_err() {
+            RequestError::Locked { lock, holder, command: of, .. } => {
+                assert_eq!((lock.as_str(), holder, of.as_str()), (held, run, "restore"));
+            }
+            other => panic!("{command}: {other:?}"),
+        }
+    }
+    house.world.sees("do restore").await;
+    house.world.let_go("do restore");
+    bot.ends(run, Outcome::Succeeded).await;
+    for command in ["mend", "plain", "elsewhere"] {
+        let run = bot.run(command).await;
+        bot.ends(run, Outcome::Succeeded).await;
+    }
+}
+
+#[tokio::test]
 async fn one_person_is_throttled_and_stopping_never_is() {
     let mut safe = command("halt", vec![read("a")]);
     safe.risk = Risk::Safe;

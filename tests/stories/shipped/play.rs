@@ -92,8 +92,12 @@ pub fn begun(configuration: &Configuration, command: &Command, way: Way) -> Vec<
         channel: settings.discord.channel,
         target: target.unwrap_or_default(),
         scenario: command.scenario.as_ref().map(|name| settings.scenario[name].clone()),
+        incident: None,
         rungs: Vec::new(),
         lock: None,
+        glass: None,
+        undone: command.undoes.as_ref().map(|name| samples::undone(&configuration.commands[name])),
+        locked_down: None,
     };
     let at = Timestamp::from_timestamp_micros(1_700_000_000_000_000).unwrap();
     vec![Entry { run: RunId::generate(), seq: 1, at, event: Event::RunCreated(Box::new(created)) }]
@@ -175,7 +179,9 @@ impl<'a> Play<'a> {
             Next::Wait { until, on: WaitingOn::Retry } => self.now = until.unwrap(),
             Next::Wait { on: WaitingOn::Approval, .. } => self.approve(),
             Next::Wait { on: WaitingOn::Answer, .. } => self.answer(),
-            Next::Wait { on: WaitingOn::AskAgain, .. } | Next::ExpireApproval { .. } | Next::Ended => {
+            Next::Wait { on: WaitingOn::AskAgain | WaitingOn::Lockdown, .. }
+            | Next::ExpireApproval { .. }
+            | Next::Ended => {
                 panic!("{next:?}: {:#?}", self.kinds())
             }
         }

@@ -4,10 +4,11 @@
 use std::{sync::Arc, time::Duration};
 
 use drbot::{
-    actions::{Actions, Context, Done, Failure, Fields, Probe},
+    actions::{Actions, Context, Done, Failure, Fields, Probe, identify::Found},
     clock::Clock,
     config::{load::Configuration, secrets::Secrets, settings::DiscordId},
-    engine::Engine,
+    engine::{Engine, Submitted},
+    ids::RunId,
     run::{event::Choice, outcome::Outcome, state::ApprovalState},
     runbook::{action::Action, definition::Command, span::Span},
 };
@@ -17,7 +18,7 @@ use super::{
     samples::{self, Samples, Way},
     shipped,
 };
-use crate::support::house::{Bot, House, lena, omar};
+use crate::support::house::{Bot, House, dana, lena, omar};
 
 /// Does nothing, and brings back what the samples say.
 struct Sampled(Samples);
@@ -33,6 +34,10 @@ impl Actions for Sampled {
         let fields =
             fields.ok_or_else(|| Failure::failed(format!("no sample of {} {}", action.key(), context.labels.step)))?;
         Ok(Done { fields, ..Done::new("done") })
+    }
+
+    async fn identify(&self, _: &Context) -> Found {
+        Found::default()
     }
 
     async fn probe(&self, _: &Action, _: &Context) -> Probe {
@@ -73,31 +78,20 @@ async fn the_engine_writes_the_same_journal() {
     let whole = configuration.commands.values().filter(|command| !is_of_several(command));
     for command in whole {
         let house = House { configuration: configuration.clone(), ..House::new([]) };
-        let actions = Arc::new(Sampled(samples::of(command, Way::USUAL)));
+        let actions = Arc::new(Sampled(all_samples(&configuration, command)));
         let secrets = Secrets::from_lookup(|_| None);
         let store = house.store().await;
         let bot = Bot(Engine::start(configuration.clone(), store, actions, secrets, Clock::system()).await.unwrap());
-        let run = bot.run(&command.name).await;
-        loop {
-            let moved = bot
-                .until(run, "it ends or asks", |state| {
-                    let pending = matches!(state.approval, ApprovalState::Pending { .. });
-                    state.finished.is_some() || state.question.is_some() || pending
-                })
-                .await;
-            if moved.finished.is_some() {
-                break;
-            }
-            if let Some(question) = moved.question {
-                assert!(matches!(question.choices[0], Choice::Answer(_)), "{question:?}");
-                bot.answers(run, question.choices[0].clone()).await;
-            }
-            if let Some(asked) = moved.approval.asked() {
-                for approver in [omar(), lena()] {
-                    let _ = bot.0.approve(run, &approver, &asked.token, asked.confirm.as_deref()).await;
-                }
+        let mut run = bot.run(command.undoes.as_ref().unwrap_or(&command.name)).await;
+        if command.undoes.is_some() {
+            goes_to_its_end(&bot, run).await;
+            let short = run.short();
+            match bot.0.undo_run(Some(&short), &dana(), "undo".to_owned()).await.unwrap() {
+                (Submitted::Started(undoing), _) => run = undoing,
+                other => panic!("{other:?}"),
             }
         }
+        goes_to_its_end(&bot, run).await;
         bot.ends(run, Outcome::Succeeded).await;
         let script = Script::of(command, Way::USUAL);
         let play = Play::on(&configuration.settings, &script, &begun(&configuration, command, Way::USUAL));
@@ -110,4 +104,39 @@ async fn the_engine_writes_the_same_journal() {
         };
         assert_eq!(of_steps(bot.kinds(run).await), of_steps(play.kinds()), "/{}", command.name);
     }
+}
+
+/// Everybody says yes to everything.
+async fn goes_to_its_end(bot: &Bot, run: RunId) {
+    loop {
+        let moved = bot
+            .until(run, "it ends or asks", |state| {
+                let pending = matches!(state.approval, ApprovalState::Pending { .. });
+                state.finished.is_some() || state.question.is_some() || pending
+            })
+            .await;
+        if moved.finished.is_some() {
+            return;
+        }
+        if let Some(question) = moved.question {
+            assert!(matches!(question.choices[0], Choice::Answer(_)), "{question:?}");
+            bot.answers(run, question.choices[0].clone()).await;
+        }
+        if let Some(asked) = moved.approval.asked() {
+            for approver in [omar(), lena()] {
+                let _ = bot.0.approve(run, &approver, &asked.token, asked.confirm.as_deref()).await;
+            }
+        }
+    }
+}
+
+/// Those of the command, and of the one that it takes back.
+fn all_samples(configuration: &Configuration, command: &Command) -> Samples {
+    let undone = command.undoes.as_ref().map(|name| samples::of(&configuration.commands[name], Way::USUAL));
+    let mut all = undone.unwrap_or_default();
+    for (step, fields) in samples::of(command, Way::USUAL) {
+        // Steps of both may have one name.
+        all.entry(step).or_default().extend(fields);
+    }
+    all
 }

@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use drbot::{
     actions::{Done, Fields},
     engine::outputs,
+    ids::RunId,
+    run::event::Undone,
     runbook::{
         action::Action,
         definition::{Command, Step, ValueType},
@@ -24,6 +26,14 @@ pub const SAMPLES: &[(&str, &str, &str)] = &[
     ("recover", "prometheus", TARGETS),
     ("rollback", "choose", r#"{ "version": "v1", "running": "v2", "verdict": "good", "schema": "fits" }"#),
     ("rollback", "errors.log", r#"{ "lines": [], "matched": 0 }"#),
+    // As the run left it.
+    ("undo-failover", "before", r#"{ "json": { "primary_rpc": "sample" } }"#),
+    ("undo-restore-db", "there", r#"{ "rows": [{ "there": 2 }] }"#),
+    (
+        "undo-rollback",
+        "choose",
+        r#"{ "version": "v2", "running": "v1", "verdict": "bad", "why": "it leaks", "schema": "fits" }"#,
+    ),
 ];
 
 const TARGETS: &str =
@@ -37,6 +47,11 @@ pub const WAYS: &[(&str, &str, Way)] = &[
         "recover",
         "restart_docker",
         Way { seen: &[("look.engine", r#"{ "state": "missing", "down": true }"#)], ..Way::USUAL },
+    ),
+    (
+        "undo-failover",
+        "changed",
+        Way { seen: &[("before", r#"{ "json": { "primary_rpc": "by hand" } }"#)], ..Way::USUAL },
     ),
     ("resume", "normal", Way { typed: &[("mode", "normal")], ..Way::USUAL }),
     ("resume", "still_wider", Way { typed: &[("mode", "normal")], ..Way::USUAL }),
@@ -127,6 +142,28 @@ fn fits(step: &Step, fields: &Fields) -> Result<(), String> {
         Some(says) => template::eval(says, &Value::Object(fields.clone())).map(drop).map_err(|error| error.to_string()),
         None => Ok(()),
     }
+}
+
+/// A run that ended well, as the run sees it that takes it back.
+pub fn undone(command: &Command) -> Undone {
+    let samples = of(command, Way::USUAL);
+    let options = command.options.iter().map(|(name, option)| {
+        (name.clone(), Value::from(option.default.clone().unwrap_or_else(|| "sample".to_owned())))
+    });
+    // Of called commands nothing is asked for.
+    let own = command.steps.iter().filter(|step| !step.id.contains('.'));
+    let steps = own.map(|step| {
+        let mut seen = samples.get(&step.id).map(|fields| outputs::outputs(step, fields).unwrap()).unwrap_or_default();
+        seen.insert("ok".to_owned(), json!(true));
+        (step.id.clone(), Value::Object(seen))
+    });
+    let context = json!({
+        "options": options.collect::<Map<_, _>>(),
+        "steps": steps.collect::<Map<_, _>>(),
+        "run": { "id": "sample", "short": "sample", "scratch_database": "sample", "requester": "Dana" },
+    });
+    let run = RunId::generate();
+    Undone { run, command: command.name.clone(), context, newest: run }
 }
 
 /// What is there whatever the step asks for.

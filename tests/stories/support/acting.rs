@@ -60,6 +60,13 @@ impl Acting {
         Self { run: run.to_owned(), target, sample: None, password: PASSWORD.to_owned(), actions: RealActions::new() }
     }
 
+    /// With Docker's socket at another place.
+    #[must_use]
+    pub fn with_docker(self, socket: &std::path::Path) -> Self {
+        let host = format!("unix://{}", socket.display());
+        Self { actions: RealActions::with_docker(Some(&host)), ..self }
+    }
+
     pub fn compose(&mut self) -> &mut ComposeTarget {
         self.target.compose.as_mut().unwrap()
     }

@@ -5,7 +5,7 @@ use std::{
     process::Stdio,
 };
 
-use drbot::{run::event::Entry, run::state::State, store::Store};
+use drbot::{ids::RunId, run::event::Entry, run::state::State, store::Store};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
@@ -138,10 +138,15 @@ impl Bot {
 
     /// What Prometheus would read of the process that runs now.
     pub async fn figures(&self) -> String {
+        reqwest::get(format!("{}/metrics", self.listens().await)).await.unwrap().text().await.unwrap()
+    }
+
+    /// Where the process that runs now listens.
+    pub async fn listens(&self) -> String {
         let log = self.log();
         let line = log.lines().rev().find(|line| line.contains("figures are served"));
-        let url = line.and_then(|line| line.split_once("url=\"")?.1.split('"').next());
-        reqwest::get(url.expect("figures are served")).await.unwrap().text().await.unwrap()
+        let url = line.and_then(|line| line.split_once("url=\"")?.1.split('"').next()).expect("figures are served");
+        url.trim_end_matches("/metrics").to_owned()
     }
 
     fn log_file(&self) -> PathBuf {
@@ -150,6 +155,18 @@ impl Bot {
 
     pub async fn store(&self) -> Store {
         Store::open_to_read(Path::new(&self.data)).await.unwrap()
+    }
+
+    /// Puts the shipped contacts into the store, beside the bot that serves.
+    pub async fn imports_contacts(&self) {
+        let output = Command::new(env!("CARGO_BIN_EXE_drbot"))
+            .args(["contacts", "import", concat!(env!("CARGO_MANIFEST_DIR"), "/contacts.csv")])
+            .env_clear()
+            .env("DRBOT_DATA", &self.data)
+            .output()
+            .await
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
     /// The journal of the newest run of a command.
@@ -170,6 +187,15 @@ impl Bot {
             let journal = self.journal(command).await;
             let state = State::replay(&journal).ok()?;
             state.finished.is_some().then_some(state)
+        })
+        .await
+    }
+
+    /// As [`Bot::finished`], of a run that is none of those before.
+    pub async fn finished_after(&self, command: &str, before: &[RunId]) -> State {
+        until(&format!("the next /{command} to end"), async || {
+            let state = self.finished(command).await;
+            (!before.contains(&state.id)).then_some(state)
         })
         .await
     }

@@ -24,7 +24,7 @@ impl OwnEngine {
     /// None where only root could start one.
     pub fn new() -> Option<Self> {
         if !geteuid().is_root() {
-            eprintln!("passed over: only root can start a Docker engine of its own");
+            super::passed_over("only root can start a Docker engine of its own");
             return None;
         }
         let folder = tempfile::tempdir().unwrap();

@@ -12,6 +12,7 @@ use drbot::{
     },
     engine::{Engine, Request, RequestError, Submitted},
     ids::RunId,
+    paging::Pager,
     run::{
         event::{Choice, Event, Person},
         outcome::Outcome,
@@ -78,8 +79,13 @@ impl House {
             limits: Limits { commands_per_minute: 1000, burst: 1000 },
             web: None,
             people: Vec::new(),
+            incidents: Default::default(),
+            lockdown: Default::default(),
+            break_glass: Default::default(),
+            alerts: Default::default(),
             escalation: Vec::new(),
             contacts: Default::default(),
+            paging: Default::default(),
         };
         let folder = tempfile::tempdir().unwrap();
         let configuration = Configuration {
@@ -138,6 +144,12 @@ impl Bot {
             caller: caller.clone(),
         };
         self.0.submit(request).await
+    }
+
+    /// What sends pages, as the settings have it.
+    pub fn pager(&self) -> Pager {
+        let settings = &self.0.configuration().settings;
+        Pager::new(&settings.paging, self.0.secrets().clone(), self.0.clock().clone()).unwrap()
     }
 
     /// Dana starts a command.

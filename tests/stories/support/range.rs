@@ -19,6 +19,9 @@ pub struct Range {
     pub api_port: u16,
     pub pg_port: u16,
     pub prometheus_port: u16,
+    pub alertmanager_port: u16,
+    /// Where the range's Alertmanager posts to; a story's bot may listen there.
+    pub alerts_port: u16,
     pub grafana_port: u16,
     pub helius_port: u16,
     pub quicknode_port: u16,
@@ -49,6 +52,8 @@ impl Range {
             api_port: free_port(),
             pg_port: free_port(),
             prometheus_port: free_port(),
+            alertmanager_port: free_port(),
+            alerts_port: free_port(),
             grafana_port: free_port(),
             helius_port: free_port(),
             quicknode_port: free_port(),
@@ -70,6 +75,8 @@ impl Range {
             ("RANGE_PG_PORT", self.pg_port.to_string()),
             ("RANGE_MONITORING", "0".to_owned()),
             ("RANGE_PROMETHEUS_PORT", self.prometheus_port.to_string()),
+            ("RANGE_ALERTMANAGER_PORT", self.alertmanager_port.to_string()),
+            ("RANGE_ALERTS_TO", format!("127.0.0.1:{}", self.alerts_port)),
             ("RANGE_GRAFANA_PORT", self.grafana_port.to_string()),
             ("RANGE_HELIUS_PORT", self.helius_port.to_string()),
             ("RANGE_QUICKNODE_PORT", self.quicknode_port.to_string()),
@@ -83,6 +90,7 @@ impl Range {
             ("RANGE_BOT_BINARY", trading_bot()),
             ("EMERGENCY_TOKEN", "rehearsal-emergency-token".to_owned()),
             ("ADMIN_TOKEN", "rehearsal-admin-token".to_owned()),
+            ("ALERTS_TOKEN", "rehearsal-alerts-token".to_owned()),
             ("DB_PASSWORD", "rehearsal-db-password".to_owned()),
         ];
         let own = own.map(|(name, value)| (name.to_owned(), value));
@@ -191,7 +199,19 @@ pub fn image(name: &str) -> String {
     format!("{}-{name}", images())
 }
 
-/// A port that nobody listens on at this moment.
+/// A port that nobody listens on, and that nobody is given: the kernel takes the ports of connections, and those of
+/// listeners that ask for any, from 32768 on. Another story's connection would have it before the container does.
 pub(super) fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+    const FIRST: u32 = 20_000;
+    const COUNT: u32 = 12_000;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    // Two test runs on one machine begin at different places.
+    let begin = std::process::id().wrapping_mul(97);
+    loop {
+        let number = begin.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = u16::try_from(FIRST + number % COUNT).unwrap();
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }

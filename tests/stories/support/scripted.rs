@@ -6,7 +6,8 @@ use std::{
 };
 
 use drbot::{
-    actions::{Actions, Context, Done, Failure, Fields, Probe, ProgressValue},
+    actions::{Actions, Context, Done, Failure, Fields, Probe, ProgressValue, identify::Found},
+    fingerprint::Part,
     runbook::action::Action,
 };
 use serde_json::{Value, json};
@@ -57,6 +58,8 @@ struct Told {
     deeds: BTreeMap<String, VecDeque<Deed>>,
     /// Effects, in order: `do swap`, `undo restore`.
     ledger: Vec<String>,
+    /// Which servers the target is.
+    servers: Vec<Part>,
     /// Whatever reached the world, effect or not: `do swap`, `stopped swap`, `prepare swap`, `probe swap`.
     seen: Vec<String>,
     /// Attempts whose effect is there.
@@ -78,6 +81,11 @@ impl World {
 
     pub fn opaque(&self, step: &str) {
         self.told(|told| told.opaque.insert(step.to_owned()));
+    }
+
+    /// Which servers the target is from now on.
+    pub fn servers(&self, servers: impl IntoIterator<Item = Part>) {
+        self.told(|told| told.servers = servers.into_iter().collect());
     }
 
     pub fn let_go(&self, what: &str) {
@@ -277,6 +285,10 @@ impl Actions for World {
                 stopped()
             }
         }
+    }
+
+    async fn identify(&self, _: &Context) -> Found {
+        Found { parts: self.told(|told| told.servers.clone()), unseen: Vec::new() }
     }
 
     async fn probe(&self, _: &Action, context: &Context) -> Probe {

@@ -149,10 +149,17 @@ impl Actor<'_> {
 
     /// Fills the one field of a modal in, and returns the answer's text.
     pub async fn fills(&self, modal: &Value, text: &str) -> String {
+        self.fills_in(modal, &[text]).await
+    }
+
+    /// Fills the fields of a modal in, from the first, and returns the answer's text.
+    pub async fn fills_in(&self, modal: &Value, texts: &[&str]) -> String {
         let before = self.ephemeral().await.len();
-        let input = modal["components"][0]["components"][0]["custom_id"].as_str().expect("a modal with a field");
         let mut values = Map::new();
-        values.insert(input.to_owned(), json!(text));
+        for (number, text) in texts.iter().enumerate() {
+            let input = &modal["components"][number]["components"][0]["custom_id"];
+            values.insert(input.as_str().expect("a modal with a field").to_owned(), json!(text));
+        }
         let body = json!({ "person": self.name, "modal": modal["id"], "values": values });
         self.stage.post("submit", body).await;
         self.next_answer(before).await
