@@ -10,7 +10,7 @@ PLAYING := DRBOT_HEALTHY_FOR=$${DRBOT_HEALTHY_FOR:-5s} DRBOT_SAMPLE_EVERY=$${DRB
 .PHONY: help demo rehearse demo-down test check-machine peers format lint unit
 
 help:
-	@echo 'make demo        break a practice system and recover it, in a local Discord (PLAY=database-corruption, complete-failure, application-bug, network-partition, api-outage)'
+	@echo 'make demo        break a practice system and recover it, in a local Discord (PLAY=database-corruption, complete-failure, application-bug, network-partition, api-outage, database-down, nobody-answers)'
 	@echo 'make rehearse    the practice system and a local Discord in the browser; breaking it is up to you'
 	@echo 'make demo-down   take the practice system away'
 	@echo 'make test        format, lints, unit, story and container tests'
@@ -51,7 +51,8 @@ lint: format
 	scripts/dependencies
 
 # The stand-in trading bot is an example target, which `cargo test` builds with the tests.
+# Stories wait for containers and clocks more than they compute: four at once keep two cores busy.
 unit: peers
 	cargo test --features failpoints --no-run
 	RANGE_BOT_BINARY=$(TARGET)/debug/examples/trading-bot range/images/build
-	cargo test --features failpoints
+	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4} cargo test --features failpoints

@@ -2,14 +2,18 @@
 
 #![expect(clippy::unwrap_used, reason = "a benchmark")]
 
-use std::{collections::BTreeMap, hint::black_box, path::Path};
+use std::{collections::BTreeMap, hint::black_box, path::Path, time::Duration};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use drbot::{
     clock::Timestamp,
     config::{load::Configuration, settings::DiscordId},
     ids::RunId,
-    progress::{card, view},
+    progress::{
+        card,
+        picture::{self, Bar, BarKind, Chart, Dot, DotKind, Lane, Mark, MarkKind, Objective},
+        view,
+    },
     run::{
         event::{Created, Entry, Event, Person},
         state::State,
@@ -38,7 +42,11 @@ fn journal(configuration: &Configuration) -> Vec<Entry> {
         channel: DiscordId(2),
         target: serde_json::json!({ "name": "prod", "database": "trading_bot_prod" }),
         rungs: Vec::new(),
+        incident: None,
         lock: None,
+        glass: None,
+        undone: None,
+        locked_down: None,
     };
     let mut events = vec![Event::RunCreated(Box::new(created))];
     for step in steps {
@@ -57,6 +65,38 @@ fn journal(configuration: &Configuration) -> Vec<Entry> {
     numbered.map(|(event, seq)| Entry { run, seq, at, event }).collect()
 }
 
+/// An incident of five minutes with one run of nine steps.
+fn incident() -> Chart {
+    let at = |seconds: i64| Timestamp::from_timestamp_secs(1_800_000_000 + seconds).unwrap();
+    let bar = |step: i64| {
+        let (from, until) = (at(60 + step * 20), at(80 + step * 20));
+        let kind = if step == 4 { BarKind::Waiting } else { BarKind::Done };
+        Bar { name: format!("Step {step} of the restore"), from, until, kind }
+    };
+    let marks =
+        [(0, MarkKind::Failure), (12, MarkKind::Detected), (52, MarkKind::Responded), (250, MarkKind::Recovered)];
+    let met_at = Some(at(250));
+    Chart {
+        title: "Database corruption on prod".to_owned(),
+        subtitle: "led by Dana".to_owned(),
+        from: at(0),
+        until: at(285),
+        marks: marks.map(|(seconds, kind)| Mark { at: at(seconds), kind }).to_vec(),
+        objective: Some(Objective {
+            name: "RTO".to_owned(),
+            limit: Duration::from_secs(1800),
+            due_at: at(1800),
+            met_at,
+        }),
+        lanes: vec![Lane {
+            name: "/restore-db".to_owned(),
+            note: "succeeded".to_owned(),
+            bars: (0..9).map(bar).collect(),
+        }],
+        pages: vec![Dot { at: at(12), label: "Dana".to_owned(), kind: DotKind::Paged }],
+    }
+}
+
 fn drawing(criterion: &mut Criterion) {
     let configuration = load();
     let journal = journal(&configuration);
@@ -67,6 +107,10 @@ fn drawing(criterion: &mut Criterion) {
     });
     criterion.bench_function("draw the card of /restore-db", |bencher| {
         bencher.iter(|| card::of(&view::of(black_box(&state), at, None)));
+    });
+    let incident = incident();
+    criterion.bench_function("draw the picture of an incident", |bencher| {
+        bencher.iter(|| picture::png(black_box(&incident)).unwrap());
     });
     criterion.bench_function("read and check drbot.toml and commands/", |bencher| bencher.iter(load));
 }

@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use criterion::{Criterion, criterion_group, criterion_main};
 use drbot::{
     access::Caller,
-    actions::{Actions, Context, Done, Failure, Fields, Probe},
+    actions::{Actions, Context, Done, Failure, Fields, Probe, identify::Found},
     clock::Clock,
     config::{load::Configuration, secrets::Secrets, settings::DiscordId},
     engine::{Engine, Request, Submitted},
@@ -43,6 +43,10 @@ impl Actions for Instantly {
 
     async fn perform(&self, _: &Action, _: &Context) -> Result<Done, Failure> {
         Ok(Done::new("done").with("exit_code", 0))
+    }
+
+    async fn identify(&self, _: &Context) -> Found {
+        Found::default()
     }
 
     async fn probe(&self, _: &Action, _: &Context) -> Probe {
@@ -150,7 +154,11 @@ async fn begin(folder: &std::path::Path) -> (Store, RunId, Ownership) {
         target: serde_json::Value::Null,
         scenario: None,
         rungs: Vec::new(),
+        incident: None,
         lock: None,
+        glass: None,
+        undone: None,
+        locked_down: None,
     };
     let ownership = Ownership { owner: "me".to_owned(), generation: 1 };
     let run = RunId::generate();
