@@ -55,4 +55,4 @@ lint: format
 unit: peers
 	cargo test --features failpoints --no-run
 	RANGE_BOT_BINARY=$(TARGET)/debug/examples/trading-bot range/images/build
-	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4} cargo test --features failpoints
+	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4} scripts/test

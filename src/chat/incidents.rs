@@ -15,7 +15,7 @@ use crate::{
     progress::{
         card::Card,
         incident::{self, CloseForm, IncidentButton},
-        words,
+        postmortem, words,
     },
     refusals::{deed_error, open_error},
 };
@@ -91,6 +91,9 @@ pub(super) async fn card(engine: &Engine, state: &State) -> Card {
         })
     };
     let runs = beside.runs.iter().map(line).collect();
-    let beside = incident::Beside { forecast: beside.forecast, fitting: beside.fitting, runs };
+    let rpo = state.kind.scenario.rpo.0;
+    let loss = beside.runs.iter().rev().find_map(|run| postmortem::loss::measured(&run.state, rpo));
+    let beside =
+        incident::Beside { forecast: beside.forecast, fitting: beside.fitting, faster: beside.faster, loss, runs };
     incident::card(state, &beside, engine.clock().now())
 }

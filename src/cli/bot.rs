@@ -21,7 +21,7 @@ use crate::{
     },
     console::{Attendance, Console},
     engine::{self, Engine},
-    escalation::{self, Escalation},
+    escalation::{self, Escalation, Pulse},
     paging::Pager,
     telemetry::Figures,
     web::{self, Alerts, Heart, Links, Web},
@@ -58,10 +58,10 @@ impl Bot {
         let store = room::store(&common.data, &clock).await?;
         let actions = Arc::new(RealActions::new());
         let engine = Engine::start(configuration, store, actions, secrets, clock).await?;
-        let (web, heart) = listen(listener, &alerts, figures, &engine)?;
         let pager = pager(&engine)?;
-        let chat = Chat::start(discord, engine.clone())?;
         let escalation = Escalation::start(engine.clone(), pager);
+        let (web, heart) = listen(listener, &alerts, figures, &engine, escalation.pulse())?;
+        let chat = Chat::start(discord, engine.clone())?;
         let console = Console::start(&common.data, engine.clone(), Attendance::Bot);
         let watching = tokio::spawn(watch(common.config.clone(), engine.clone()));
         Ok(Self { engine, chat, _web: web, _heart: heart, console, escalation, watching })
@@ -71,9 +71,8 @@ impl Bot {
     pub(super) async fn stop(self) -> Result<()> {
         tracing::info!("stopping; runs that are under way go on at the next start");
         self.watching.abort();
-        drop(self.escalation);
         drop(self.console);
-        self.engine.stop().await;
+        tokio::join!(self.escalation.stop(), self.engine.stop());
         let ended = self.chat.stop().await;
         self.engine.store().close().await;
         Ok(ended?)
@@ -86,9 +85,10 @@ fn listen(
     alerts: &AlertSettings,
     figures: Figures,
     engine: &Engine,
+    pulse: Pulse,
 ) -> Result<(Option<Web>, Option<Heart>)> {
     let Some(settings) = settings else { return Ok((None, None)) };
-    let watchfulness = Arc::new(Watchfulness(engine.clone()));
+    let watchfulness = Arc::new(Watchfulness { engine: engine.clone(), pulse });
     let alerts = Alerts::of(alerts, engine.secrets().clone(), watchfulness.clone());
     let is_public = settings.public_url.as_ref().is_some_and(|url| !url.is_empty());
     let links = is_public.then(|| watchfulness.clone() as Arc<dyn Links>);

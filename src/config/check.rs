@@ -13,6 +13,9 @@ use crate::runbook::{
     template,
 };
 
+/// Nobody plans to be down for longer.
+const LONGEST_OBJECTIVE: Duration = Duration::from_secs(30 * 24 * 3600);
+
 /// Every problem of the settings, at its place.
 pub fn check(document: &Document<'_>, settings: &Settings) -> Vec<Problem> {
     let mut problems = Vec::new();
@@ -22,6 +25,9 @@ pub fn check(document: &Document<'_>, settings: &Settings) -> Vec<Problem> {
     let root = Place::root();
     for (name, scenario) in &settings.scenario {
         let place = root.key("scenario").key(name);
+        if scenario.rto.0 > LONGEST_OBJECTIVE {
+            report(&place.key("rto"), "an objective of more than 30 days is none", "like \"30m\"");
+        }
         if scenario.rto.0.is_zero() {
             report(&place.key("rto"), "an objective of no time cannot be kept", "like \"30m\"");
         }

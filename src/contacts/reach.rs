@@ -40,7 +40,7 @@ pub fn callees<'a>(
                 continue;
             }
             let ways = contact.ways(level).into_iter().filter(|(way, _)| can(*way)).collect::<Vec<_>>();
-            if contact.discord.is_none() && ways.is_empty() {
+            if (contact.discord.is_none() || !can(Way::Discord)) && ways.is_empty() {
                 note(format!("{} ({})", contact.name, contact.role));
             } else {
                 callees.push(Callee {

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Address, Contact, Phone};
-use crate::config::settings::Level;
+use crate::config::{paging::PagingSettings, settings::Level};
 
 /// A way to reach somebody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -74,6 +74,18 @@ impl Way {
     /// Whether it is chat that speaks this way, and nobody else.
     pub fn is_of_chat(self) -> bool {
         matches!(self, Self::Discord | Self::DirectMessage)
+    }
+
+    /// Whether the settings have what it needs. Those of chat need nothing but chat.
+    pub fn is_set_up(self, paging: &PagingSettings) -> bool {
+        match self {
+            Self::Discord | Self::DirectMessage => true,
+            Self::Email => paging.email.is_some(),
+            Self::Sms | Self::Voice => paging.twilio.is_some(),
+            Self::Webhook => paging.webhook.is_some(),
+            Self::Pagerduty => paging.pagerduty.is_some(),
+            Self::Ntfy => paging.ntfy.is_some(),
+        }
     }
 
     /// Where a contact is reached this way, first things first: nowhere, when the contact lacks what the way needs, or when

@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 
-use crate::run::{event::Event, state::State};
+use crate::{
+    contacts::way::Way,
+    incident::event::Delivery,
+    run::{event::Event, state::State},
+};
 
 const STARTED: &str = "drbot_runs_started_total";
 const FINISHED: &str = "drbot_runs_finished_total";
@@ -15,6 +19,7 @@ const LOCKED_DOWN: &str = "drbot_locked_down";
 const GLASS_BROKEN: &str = "drbot_glass_broken_total";
 const REVIEWS_OPEN: &str = "drbot_reviews_open";
 const INCIDENTS_OPEN: &str = "drbot_incidents_open";
+const DELIVERIES: &str = "drbot_page_deliveries_total";
 const REFUSED_APPENDS: &str = "drbot_journal_errors_total";
 
 pub fn describe() {
@@ -27,6 +32,7 @@ pub fn describe() {
     describe_counter!(GLASS_BROKEN, "Runs that one person let go on unapproved, by command.");
     describe_gauge!(REVIEWS_OPEN, "Broken glasses that nobody has reviewed yet.");
     describe_gauge!(INCIDENTS_OPEN, "Incidents that are not closed.");
+    describe_counter!(DELIVERIES, "What became of attempts to send a page, by way and outcome.");
     describe_counter!(REFUSED_APPENDS, "Events that could not be written; nothing proceeds meanwhile.");
 }
 
@@ -71,6 +77,17 @@ pub(super) fn reviews_open(count: usize) {
 
 pub(super) fn incidents_open(count: usize) {
     gauge!(INCIDENTS_OPEN).set(u32::try_from(count).unwrap_or(u32::MAX));
+}
+
+pub(super) fn page_settled(way: Way, outcome: &Delivery) {
+    let outcome = match outcome {
+        Delivery::Delivered => "delivered",
+        Delivery::Unknown { .. } => "unknown",
+        Delivery::Failed { .. } => "failed",
+        Delivery::Undeliverable { .. } => "undeliverable",
+        Delivery::Cancelled => "cancelled",
+    };
+    counter!(DELIVERIES, "way" => way.name(), "outcome" => outcome).increment(1);
 }
 
 pub(super) fn not_appended() {

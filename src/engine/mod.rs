@@ -93,6 +93,8 @@ struct Inner {
     incidents: incidents::Incidents,
     /// Of the runs under way: what earlier runs of their command took.
     histories: Mutex<HashMap<RunId, Arc<History>>>,
+    /// What runs of a command took, for a while.
+    command_histories: Mutex<HashMap<String, incidents::ReadHistory>>,
     /// Runs whose servers were seen to be the recorded ones.
     identified: Mutex<HashMap<RunId, identity::Identified>>,
     throttle: Throttle,
@@ -127,6 +129,7 @@ impl Engine {
         let engine = Self::new(configuration, store, actions, secrets, clock, false);
         engine.load_lockdown().await?;
         engine.load_incidents().await?;
+        engine.mend_clocks().await;
         for (run, ownership) in engine.0.store.take_over(&engine.0.owner).await? {
             // One journal that cannot be read must not keep the others from going on.
             let live = match engine.0.store.journal(run).await {
@@ -189,6 +192,7 @@ impl Engine {
             notices: watch::channel(0).0,
             incidents: incidents::Incidents::default(),
             histories: Mutex::default(),
+            command_histories: Mutex::default(),
             identified: Mutex::default(),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),

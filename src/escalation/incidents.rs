@@ -3,16 +3,15 @@
 
 use std::collections::HashSet;
 
-use super::{OVERDUE, metrics};
+use super::{OVERDUE, metrics, ways::Ways};
 use crate::{
     clock::elapsed,
     contacts::way::Way,
     engine::{Engine, incidents::Done},
     ids::IncidentId,
-    paging::Pager,
 };
 
-pub(super) async fn look(engine: &Engine, pager: &Pager, at_forecasts: bool) {
+pub(super) async fn look(engine: &Engine, ways: &Ways, at_forecasts: bool) {
     let now = engine.clock().now();
     let due = match engine.store().due_incidents(now).await {
         Ok(due) => due,
@@ -45,7 +44,7 @@ pub(super) async fn look(engine: &Engine, pager: &Pager, at_forecasts: bool) {
             Vec::new()
         }
     };
-    let can = |way: Way| way == Way::DirectMessage || pager.can(way);
+    let can = |way: Way| ways.can(way);
     for id in wanted {
         match engine.climb(id, &contacts, &can).await {
             Ok(Done::Paged { late }) => {

@@ -12,7 +12,18 @@ const INCIDENT_PAGES: &str = "drbot_incident_pages_total";
 const INCIDENT_LATE: &str = "drbot_incident_claim_seconds";
 const INCIDENT_OVERDUE: &str = "drbot_incident_overdue_seconds";
 
+pub(super) const LEFT: &str = "drbot_incident_seconds_left";
+const BROKE: &str = "drbot_escalation_breaks_total";
+const JUMPS: &str = "drbot_clock_jumps_total";
+
 pub fn describe() {
+    describe_gauge!(
+        LEFT,
+        Unit::Seconds,
+        "Until the deadline, least of the open incidents of a scenario and target; negative behind it, NaN where none is open."
+    );
+    describe_counter!(BROKE, "Times that looking for whom to call broke and began again.");
+    describe_counter!(JUMPS, "Times that the wall clock was found set.");
     describe_counter!(INCIDENT_PAGES, "Times that people were called for an incident.");
     describe_histogram!(
         INCIDENT_LATE,
@@ -49,4 +60,12 @@ pub(super) fn incident_paged(late: Duration) {
 
 pub(super) fn incident_overdue(span: Duration) {
     gauge!(INCIDENT_OVERDUE).set(span.as_secs_f64());
+}
+
+pub(super) fn broke() {
+    counter!(BROKE).increment(1);
+}
+
+pub(super) fn jumped() {
+    counter!(JUMPS).increment(1);
 }

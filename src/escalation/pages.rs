@@ -1,64 +1,74 @@
 //! Pages on their way: those that are due are sent side by side, and what comes of each is settled.
 //!
 //! What must stay true: a page is sent until it was taken or given up, also when drbot is lost while it is on its way; one
-//! that may have arrived says so when it is repeated; and a way that fails costs no time: whatever else the contact has is
-//! used at once.
+//! that may have arrived says so when it is repeated; a way that fails costs no time, since whatever else the contact has is
+//! used at once; and a way that hangs holds up no other.
 
-use std::time::Duration;
+use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
+use futures::FutureExt;
+use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
+use super::ways::Ways;
 use crate::{
-    clock::Timestamp,
-    config::settings::Level,
-    contacts::Contact,
+    contacts::{Contact, way::Way},
     engine::{
         Engine,
-        incidents::{Sending, page_key},
+        incidents::{About, Fate, Sending, page_key},
     },
-    incident::event::{Delivery, PageTo},
-    paging::{Page, Pager, Sent},
+    incident::event::{Delivery, Paged},
+    paging::{Page, Pager, Sent, Settled},
     progress::words,
-    store,
 };
 
-/// So many are on their way at once.
-const MOST: usize = 32;
+/// So many are on their way at once by one way.
+const MOST: usize = 16;
 /// Given up after so many attempts.
 const ATTEMPTS: u32 = 6;
 /// The first pause; each is twice the one before.
 const PAUSE: Duration = Duration::from_secs(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(120);
 
+/// Room for pages, by their way.
+pub(super) struct Room(HashMap<Way, Arc<Semaphore>>);
+
+impl Default for Room {
+    fn default() -> Self {
+        let ways = Way::ALL.into_iter().filter(|way| !way.is_of_chat());
+        Self(ways.map(|way| (way, Arc::new(Semaphore::new(MOST)))).collect())
+    }
+}
+
+impl Room {
+    fn ways(&self) -> Vec<Way> {
+        self.0.iter().filter(|(_, room)| room.available_permits() > 0).map(|(way, _)| *way).collect()
+    }
+}
+
 /// Sends what is due, and does not wait for it.
-pub(super) async fn send(engine: &Engine, pager: &Pager, tasks: &TaskTracker) {
+pub(super) async fn send(engine: &Engine, ways: &Ways, room: &Room, tasks: &TaskTracker) {
     let now = engine.clock().now();
-    let due = match engine.store().due_pages(engine.owner(), false, now).await {
+    let due = match engine.store().due_pages(engine.owner(), &room.ways(), now).await {
         Ok(due) => due,
         Err(error) => return tracing::error!(error = format!("{error:#}"), "which pages are due cannot be read"),
     };
-    let room = MOST.saturating_sub(tasks.len());
-    let mine: Vec<_> = due.into_iter().take(room).collect();
-    if mine.is_empty() {
+    if due.is_empty() {
         return;
     }
     let contacts = match engine.store().contacts().await {
-        Ok(contacts) => contacts,
+        Ok(contacts) => Arc::new(contacts),
         // A page without an address would be given up.
         Err(error) => return tracing::error!(error = format!("{error:#}"), "the contacts cannot be read; tried again"),
     };
-    for page in mine {
+    for page in due {
+        let Some(Ok(place)) = room.0.get(&page.to.way).map(|room| room.clone().try_acquire_owned()) else { continue };
         match engine.claim_page(&page, &contacts).await {
             Ok(Some(sending)) => {
-                let (engine, pager, contacts) = (engine.clone(), pager.clone(), contacts.clone());
+                let (engine, ways, contacts) = (engine.clone(), ways.clone(), contacts.clone());
                 tasks.spawn(async move {
-                    let page = sending.page.clone();
-                    if let Err(error) = deliver(&engine, &pager, sending, &contacts).await {
-                        tracing::error!(
-                            incident = %page.incident.short(), way = %page.to.way, error = format!("{error:#}"),
-                            "what became of a page cannot be stored"
-                        );
-                    }
+                    deliver(&engine, &ways, &sending, &contacts).await;
+                    drop(place);
                 });
             }
             Ok(None) => {}
@@ -67,36 +77,56 @@ pub(super) async fn send(engine: &Engine, pager: &Pager, tasks: &TaskTracker) {
     }
 }
 
-async fn deliver(engine: &Engine, pager: &Pager, sending: Sending, contacts: &[Contact]) -> anyhow::Result<()> {
-    let page = &sending.page;
-    let instead = instead(page, contacts, pager);
+async fn deliver(engine: &Engine, ways: &Ways, sending: &Sending, contacts: &[Contact]) {
+    let attempt = AssertUnwindSafe(attempt(engine, &ways.pager, sending)).catch_unwind();
+    // A defect of drbot's own: nobody knows how far it came.
+    let sent =
+        attempt.await.unwrap_or_else(|_| Sent::Unknown { why: "sending it broke off inside drbot".to_owned() });
+    let fate = fate(sent, sending.page.attempts, engine.clock().now());
+    engine.settle_page(sending, fate, contacts, &|way| ways.can(way)).await;
+}
+
+async fn attempt(engine: &Engine, pager: &Pager, sending: &Sending) -> Sent {
     let Some(to) = &sending.to else {
-        let why = "the contact has no such address any more".to_owned();
-        return engine.page_undeliverable(page, why, &instead).await;
+        return Sent::Refused { why: "the contact has no such address any more".to_owned() };
     };
-    let sent = pager.send(page.to.way, to, &letter(engine, &sending).await?).await;
-    let now = engine.clock().now();
-    let last = page.attempts >= ATTEMPTS;
+    let way = sending.page.to.way;
+    let settled = match &sending.about {
+        About::Call(paged) => {
+            return match letter(engine, sending, paged).await {
+                Ok(letter) => pager.send(way, to, &letter).await,
+                Err(error) => Sent::Failed { why: format!("drbot could not write it: {error:#}"), again_after: None },
+            };
+        }
+        About::Acknowledged => Settled::Acknowledged,
+        About::Over => Settled::Resolved,
+    };
+    for key in &sending.calls {
+        match pager.settle(way, key, settled).await {
+            Some(Sent::Delivered { .. }) => {}
+            Some(other) => return other,
+            None => return Sent::Refused { why: format!("pages by {way} are not set up any more") },
+        }
+    }
+    Sent::Delivered { receipt: None }
+}
+
+fn fate(sent: Sent, attempts: u32, now: crate::clock::Timestamp) -> Fate {
     match sent {
-        Sent::Delivered { .. } => engine.page_delivered(page).await,
-        Sent::Refused { why } => engine.page_undeliverable(page, why, &instead).await,
-        Sent::Failed { why, .. } | Sent::Unknown { why } if last => {
-            engine.page_undeliverable(page, why, &instead).await
-        }
+        Sent::Delivered { .. } => Fate::Delivered,
+        Sent::Refused { why } => Fate::Undeliverable { why },
+        Sent::Failed { why, .. } | Sent::Unknown { why } if attempts >= ATTEMPTS => Fate::Undeliverable { why },
         Sent::Failed { why, again_after } => {
-            let until = now + again_after.unwrap_or_default().max(pause(page.attempts));
-            engine.page_put_off(page, until, Delivery::Failed { why }, &instead).await
+            let pause = again_after.unwrap_or_default().max(pause(attempts));
+            Fate::PutOff { until: now + pause, outcome: Delivery::Failed { why } }
         }
-        Sent::Unknown { why } => {
-            let until: Timestamp = now + pause(page.attempts);
-            engine.page_put_off(page, until, Delivery::Unknown { why }, &instead).await
-        }
+        Sent::Unknown { why } => Fate::PutOff { until: now + pause(attempts), outcome: Delivery::Unknown { why } },
     }
 }
 
 /// What the page says, with a link that acknowledges where drbot can be reached from outside.
-async fn letter(engine: &Engine, sending: &Sending) -> anyhow::Result<Page> {
-    let Sending { page, paged, state, .. } = sending;
+async fn letter(engine: &Engine, sending: &Sending, paged: &Paged) -> anyhow::Result<Page> {
+    let Sending { page, state, .. } = sending;
     let configuration = engine.configuration();
     let public = configuration.settings.web.as_ref().and_then(|web| web.public_url.as_deref());
     let link = match public.filter(|url| !url.is_empty()) {
@@ -120,14 +150,6 @@ async fn letter(engine: &Engine, sending: &Sending) -> anyhow::Result<Page> {
         may_repeat: page.may_repeat,
         drill: false,
     })
-}
-
-/// The contact's other ways, of every level: one of them may work.
-fn instead(page: &store::pages::Page, contacts: &[Contact], pager: &Pager) -> Vec<PageTo> {
-    let contact = contacts.iter().find(|one| one.role == page.to.role && one.name == page.to.name);
-    let Some(contact) = contact else { return Vec::new() };
-    let ways = contact.ways(Level::Emergency).into_iter().filter(|(way, _)| way.is_of_chat() || pager.can(*way));
-    ways.map(|(way, level)| PageTo { role: page.to.role.clone(), name: page.to.name.clone(), way, level }).collect()
 }
 
 fn pause(attempts: u32) -> Duration {

@@ -148,6 +148,12 @@ pub enum Event {
         rungs: Vec<Rung>,
         repeat_every: Duration,
     },
+    /// The clock of drbot's machine was set back by so much, to `now`. The ladders come sooner by as much: what counts is how
+    /// long people have waited.
+    ClockSetBack {
+        by: Duration,
+        now: Timestamp,
+    },
     /// Recovery is verified, by a run's step.
     Recovered {
         run: RunId,
@@ -195,6 +201,19 @@ pub struct Paged {
     /// Who should be called and cannot be.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unreachable: Vec<String>,
+    /// Something that would recover sooner than what is under way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub faster: Option<Faster>,
+}
+
+/// A command that would recover sooner, as far as anybody knows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Faster {
+    pub command: String,
+    /// What nine of ten runs of it needed.
+    pub needs: Duration,
+    /// How many runs stand behind that; with none it is what its file states.
+    pub runs: usize,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
@@ -269,6 +288,7 @@ impl Event {
             Self::Noted { .. } => "noted",
             Self::ScenarioChanged { .. } => "scenario-changed",
             Self::DeadlineMoved { .. } => "deadline-moved",
+            Self::ClockSetBack { .. } => "clock-set-back",
             Self::Recovered { .. } => "recovered",
             Self::Relapsed { .. } => "relapsed",
             Self::Closed { .. } => "closed",

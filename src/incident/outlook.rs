@@ -3,7 +3,7 @@
 //! What must stay true: a figure is there only where something stands behind it (measured times, or an estimate that a
 //! command's file states), and says which; a time that nobody knows is never taken for none.
 
-use std::time::Duration;
+use std::{borrow::Borrow, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +13,7 @@ use crate::{
         history::History,
         state::{ApprovalState, State as Run, Status},
     },
+    runbook::definition::{Command, Step},
 };
 
 /// What is left to be done, in time.
@@ -78,10 +79,40 @@ pub fn of(run: &Run, history: &History, now: Timestamp) -> Option<Forecast> {
     Some(forecast)
 }
 
+/// What a command would need from its start until its recovery is verified, people's decisions aside.
+pub fn of_command(command: &Command, history: &History) -> Option<Forecast> {
+    command.recovered.as_ref()?;
+    let mut forecast = Forecast { runs: history.runs, waits: command.approval.is_some(), ..Forecast::default() };
+    let last = verified(command, &command.steps);
+    for step in command.steps.iter().take(last + 1) {
+        if step.when.is_some() && !history.steps.contains_key(&step.id) && history.runs > 0 {
+            continue;
+        }
+        match (history.steps.get(&step.id), step.takes) {
+            (Some(took), _) => {
+                forecast.p50 += took.p50;
+                forecast.p90 += took.p90;
+            }
+            (None, Some(takes)) => {
+                forecast.estimated += 1;
+                forecast.p50 += takes.0;
+                forecast.p90 += takes.0;
+            }
+            (None, None) => forecast.unknown += 1,
+        }
+    }
+    Some(forecast)
+}
+
 /// The last step that the verification of the recovery asks for; the last of all where it names none.
 fn verified_by(run: &Run) -> usize {
-    let last = run.steps.len().saturating_sub(1);
-    let Some(recovered) = &run.created.command.recovered else { return last };
-    let named = run.steps.iter().rposition(|step| recovered.when.contains(&format!("steps.{}.", step.definition.id)));
+    let steps: Vec<_> = run.steps.iter().map(|step| step.definition.clone()).collect();
+    verified(&run.created.command, &steps)
+}
+
+fn verified<S: Borrow<Step>>(command: &Command, steps: &[S]) -> usize {
+    let last = steps.len().saturating_sub(1);
+    let Some(recovered) = &command.recovered else { return last };
+    let named = steps.iter().rposition(|step| recovered.when.contains(&format!("steps.{}.", step.borrow().id)));
     named.unwrap_or(last)
 }

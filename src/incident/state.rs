@@ -40,7 +40,7 @@ pub struct State {
     pub stalled: BTreeSet<Stall>,
     /// How often people were called.
     pub pages: u32,
-    /// Sequence number and time of the last event.
+    /// Sequence number and time of the last event, by the clock as it goes since.
     pub seq: u64,
     pub last_at: Timestamp,
 }
@@ -189,7 +189,10 @@ impl State {
         }
         self.transition(&entry.event, entry.at).map_err(illegal)?;
         self.seq = entry.seq;
-        self.last_at = entry.at;
+        self.last_at = match &entry.event {
+            Event::ClockSetBack { now, .. } => *now,
+            _ => entry.at,
+        };
         Ok(())
     }
 
@@ -248,6 +251,7 @@ impl State {
                 self.deadline.last_called = self.deadline.used.map(|_| at);
                 self.has_it(by, at);
             }
+            Event::ClockSetBack { by, .. } => self.come_sooner(*by),
             Event::Recovered { run, at } => {
                 if self.recovered.is_some() {
                     return Err("it is recovered already".to_owned());
@@ -332,6 +336,20 @@ impl State {
         }
         self.pages += 1;
         Ok(())
+    }
+
+    /// All that is stored as a time of the clock.
+    fn come_sooner(&mut self, by: Duration) {
+        let deadline = &mut self.deadline;
+        deadline.from.at -= by;
+        deadline.due -= by;
+        deadline.rungs.iter_mut().for_each(|rung| rung.due_at -= by);
+        let called = [&mut deadline.last_called, &mut deadline.breached_at];
+        called.into_iter().flatten().for_each(|at| *at -= by);
+        match &mut self.ack {
+            Ack::Open { due_at: at, .. } | Ack::Held { until: at, .. } | Ack::Asked { until: at, .. } => *at -= by,
+            Ack::Exhausted => {}
+        }
     }
 
     fn new_ladder(&mut self, rungs: &[Rung], repeat_every: Duration) {

@@ -87,7 +87,8 @@ impl Desk {
     }
 
     fn writes(&mut self, event: Event) -> bool {
-        let entry = Entry { incident: self.state.id, seq: self.state.seq + 1, at: self.now, event };
+        let at = self.now.max(self.state.last_at);
+        let entry = Entry { incident: self.state.id, seq: self.state.seq + 1, at, event };
         let mut after = self.state.clone();
         let legal = after.apply(&entry).is_ok();
         if legal {
@@ -150,6 +151,7 @@ fn paged(due: Due) -> Event {
         roles: Vec::new(),
         pages: Vec::new(),
         unreachable: Vec::new(),
+        faster: None,
     }))
 }
 
@@ -284,6 +286,28 @@ fn nobody_is_called_behind_recovery_until_it_falls_back() {
 }
 
 #[test]
+fn a_clock_that_is_set_back_makes_nobody_wait_longer() {
+    let mut set_back = Desk::alerted(1800);
+    let mut steady = Desk::alerted(1800);
+    for desk in [&mut set_back, &mut steady] {
+        desk.looks();
+        desk.passes(600 * SECOND);
+    }
+    let by = 3600 * SECOND;
+    set_back.now -= by;
+    let now = set_back.now;
+    assert!(set_back.writes(Event::ClockSetBack { by, now }));
+    assert_eq!(set_back.state.last_at, now);
+    for _ in 0..1500 {
+        set_back.passes(SECOND);
+        steady.passes(SECOND);
+        assert_eq!(set_back.rungs_used(), steady.rungs_used());
+        assert_eq!(set_back.levels_used(), steady.levels_used());
+    }
+    assert_eq!(set_back.rungs_used(), [0, 50, 75, 90, 100]);
+}
+
+#[test]
 fn what_stands_still_is_told_once() {
     let mut desk = Desk::alerted(600);
     desk.looks();
@@ -307,6 +331,7 @@ enum Happens {
     Close,
     Restart,
     Forecast(Option<u64>),
+    SetBack(u64),
 }
 
 fn anything() -> impl Strategy<Value = Happens> {
@@ -322,6 +347,7 @@ fn anything() -> impl Strategy<Value = Happens> {
         1 => Just(Happens::Relapse),
         1 => Just(Happens::Restart),
         1 => proptest::option::of(0u64..5000).prop_map(Happens::Forecast),
+        1 => (3u64..8000).prop_map(Happens::SetBack),
         1 => Just(Happens::Close),
     ]
 }
@@ -373,6 +399,11 @@ fn happens(desk: &mut Desk, what: &Happens) {
             let replayed = State::replay(&desk.journal).unwrap();
             assert_eq!(replayed, desk.state);
             desk.state = replayed;
+        }
+        Happens::SetBack(seconds) => {
+            let by = Duration::from_secs(*seconds);
+            desk.now -= by;
+            desk.writes(Event::ClockSetBack { by, now: desk.now });
         }
         Happens::Forecast(needs) => {
             desk.facts.forecast =

@@ -2,12 +2,15 @@
 
 use super::{
     card::{Button, Card, Field, Style},
-    outside, words,
+    outside,
+    postmortem::loss::Verdict,
+    words,
 };
 use crate::{
     clock::Timestamp,
     ids::{IncidentId, RunId},
     incident::{
+        event::Faster,
         outlook::Forecast,
         state::{Ack, State},
         times,
@@ -91,6 +94,10 @@ pub struct Beside {
     pub forecast: Option<Forecast>,
     /// The command for this kind of disaster, where there is one.
     pub fitting: Option<String>,
+    /// What would recover sooner than what is under way.
+    pub faster: Option<Faster>,
+    /// The data that was lost, as the last run that could measured it.
+    pub loss: Option<(String, Verdict)>,
     /// A line a run: its command, and how far it is.
     pub runs: Vec<String>,
 }
@@ -131,7 +138,11 @@ fn fields(state: &State, beside: &Beside, now: Timestamp) -> Vec<Field> {
     if !state.is_over() {
         let forecast = beside.forecast.as_ref().and_then(|forecast| words::forecast(forecast, Some(clock.left())));
         add("Still needed", forecast.unwrap_or_default(), false);
+        add("Faster path", beside.faster.as_ref().map(words::faster_path).unwrap_or_default(), false);
         add("Acknowledged", words::incident_holder(state), true);
+    }
+    if beside.loss.is_some() || state.is_over() {
+        add("RPO", words::incident_rpo(state, beside.loss.as_ref()), false);
     }
     add("Evidence", words::incident_alerts(state).unwrap_or_default(), false);
     add("Runs", beside.runs.join("\n"), false);

@@ -10,11 +10,7 @@ use super::{Store, messages::CardPlace, micros, timestamp};
 use crate::{
     clock::Timestamp,
     ids::{IncidentId, RunId},
-    incident::{
-        event::{Entry, Event},
-        next::wakes_at,
-        state::State,
-    },
+    incident::{event::Entry, next::wakes_at, state::State},
 };
 
 /// What a link in a page stands for.
@@ -180,21 +176,27 @@ impl Store {
         row.map(|row| link(&row)).transpose()
     }
 
-    /// Uses a link, once. `None` when it was used, or has expired.
+    /// The link is used up.
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub async fn use_ack_link(&self, digest: &str, now: Timestamp) -> Result<Option<AckLink>> {
-        let row = sqlx::query(
-            "UPDATE ack_links SET used_at = $1 WHERE digest = $2 AND used_at IS NULL AND expires_at > $1
-             RETURNING incident, role, name, expires_at",
-        )
-        .bind(micros(now))
-        .bind(digest)
-        .fetch_optional(&self.writer)
-        .await
-        .context("a link could not be used")?;
-        row.map(|row| link(&row)).transpose()
+    pub async fn use_up_ack_link(&self, digest: &str, now: Timestamp) -> Result<()> {
+        sqlx::query("UPDATE ack_links SET used_at = $1 WHERE digest = $2 AND used_at IS NULL")
+            .bind(micros(now))
+            .bind(digest)
+            .execute(&self.writer)
+            .await
+            .context("that a link was used could not be stored")?;
+        Ok(())
+    }
+
+    /// Forgets links that expired before then.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn forget_ack_links(&self, before: Timestamp) -> Result<u64> {
+        let gone = sqlx::query("DELETE FROM ack_links WHERE expires_at < $1").bind(micros(before));
+        Ok(gone.execute(&self.writer).await.context("old links cannot be forgotten")?.rows_affected())
     }
 
     /// Where an incident's post is.
@@ -273,10 +275,7 @@ async fn insert(transaction: &mut Transaction<'static, Sqlite>, entry: &Entry, a
         .bind(entry.incident.to_string())
         .execute(&mut **transaction)
         .await?;
-    if let Event::Paged(paged) = &entry.event {
-        super::pages::keep(transaction, entry, &paged.pages).await?;
-    }
-    Ok(())
+    super::pages::keep(transaction, entry).await
 }
 
 fn link(row: &SqliteRow) -> Result<AckLink> {

@@ -3,6 +3,9 @@
 //! What must stay true: a page is there with the event that calls people, in one transaction; it is sent until it is
 //! settled, whoever was lost in between; one that may have arrived is marked as a possible repetition; and whether it is
 //! still needed is looked at in the transaction that claims it.
+//!
+//! A provider that keeps what was called open ([`KEEPS_OPEN`]) is told in the same manner that somebody has it, and that it
+//! is over: never before what it was called by has come to an end there.
 
 use anyhow::{Context, Result};
 use sqlx::{Row, Sqlite, Transaction, sqlite::SqliteRow};
@@ -13,8 +16,11 @@ use crate::{
     config::settings::Level,
     contacts::way::Way,
     ids::IncidentId,
-    incident::event::{Entry, PageTo},
+    incident::event::{Entry, Event, PageTo},
 };
+
+/// Ways whose other side keeps open what it was called by, until it is told what became of it.
+const KEEPS_OPEN: [Way; 2] = [Way::Webhook, Way::Pagerduty];
 
 /// One page to one contact by one way.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,12 +43,35 @@ pub enum Claim {
     Cancelled(Page),
 }
 
-pub(super) async fn keep(
-    transaction: &mut Transaction<'static, Sqlite>,
-    entry: &Entry,
-    pages: &[PageTo],
-) -> Result<()> {
-    add(transaction, entry.incident, entry.seq, pages, entry.at).await
+/// What an event asks to be sent.
+pub(super) async fn keep(transaction: &mut Transaction<'static, Sqlite>, entry: &Entry) -> Result<()> {
+    match &entry.event {
+        Event::Paged(paged) => add(transaction, entry.incident, entry.seq, &paged.pages, entry.at).await,
+        Event::Acknowledged { .. } | Event::Recovered { .. } | Event::Closed { .. } => {
+            tell_the_end(transaction, entry).await
+        }
+        _ => Ok(()),
+    }
+}
+
+/// To those who were called by it: a row of the event's own number.
+async fn tell_the_end(transaction: &mut Transaction<'static, Sqlite>, entry: &Entry) -> Result<()> {
+    sqlx::query(
+        "INSERT INTO pages (incident, seq, role, name, way, level, due_at)
+         SELECT DISTINCT incident, $2, '', '', way, 'primary', $3 FROM pages
+         WHERE incident = $1 AND attempts > 0 AND way IN (SELECT value FROM json_each($4))",
+    )
+    .bind(entry.incident.to_string())
+    .bind(i64::try_from(entry.seq)?)
+    .bind(micros(entry.at))
+    .bind(names(&KEEPS_OPEN)?)
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+fn names(ways: &[Way]) -> Result<String> {
+    Ok(serde_json::to_string(ways)?)
 }
 
 async fn add(
@@ -75,16 +104,21 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn due_pages(&self, owner: &str, by_chat: bool, now: Timestamp) -> Result<Vec<Page>> {
+    pub async fn due_pages(&self, owner: &str, ways: &[Way], now: Timestamp) -> Result<Vec<Page>> {
+        // What was never begun is due whatever the clock says by now: it may have been set back. That it is over is told
+        // where nothing is on its way any more that would open it again.
         let rows = sqlx::query(
             "SELECT incident, seq, role, name, way, level, attempts, may_repeat FROM pages
-             WHERE settled_at IS NULL AND due_at <= $1 AND (claimed_by IS NULL OR claimed_by <> $2)
-                AND CASE WHEN way IN ('discord', 'direct-message') THEN 1 ELSE 0 END = $3
+             WHERE settled_at IS NULL AND (attempts = 0 OR due_at <= $1) AND (claimed_by IS NULL OR claimed_by <> $2)
+                AND way IN (SELECT value FROM json_each($3))
+                AND ((SELECT kind FROM incident_journal AS line WHERE line.incident = pages.incident AND line.seq = pages.seq) = 'paged'
+                    OR NOT EXISTS (SELECT 1 FROM pages AS before WHERE before.incident = pages.incident
+                        AND before.way = pages.way AND before.seq < pages.seq AND before.settled_at IS NULL))
              ORDER BY due_at, incident, seq, role, name, way, level LIMIT 200",
         )
         .bind(micros(now))
         .bind(owner)
-        .bind(i64::from(by_chat))
+        .bind(names(ways)?)
         .fetch_all(&self.readers)
         .await
         .context("the pages that are due cannot be read")?;
@@ -129,6 +163,26 @@ impl Store {
         let Some(row) = row else { return Ok(None) };
         let page = self::page(&row)?;
         Ok(Some(if is_needed { Claim::Claimed(page) } else { Claim::Cancelled(page) }))
+    }
+
+    /// The calls of its incident that went the way of this page before it.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn calls_before(&self, end: &Page) -> Result<Vec<Page>> {
+        let rows = sqlx::query(
+            "SELECT pages.incident, pages.seq, role, name, way, level, attempts, may_repeat
+             FROM pages JOIN incident_journal AS line ON line.incident = pages.incident AND line.seq = pages.seq
+             WHERE pages.incident = $1 AND pages.seq < $2 AND way = $3 AND attempts > 0 AND line.kind = 'paged'
+             ORDER BY pages.seq",
+        )
+        .bind(end.incident.to_string())
+        .bind(i64::try_from(end.seq)?)
+        .bind(end.to.way.name())
+        .fetch_all(&self.readers)
+        .await
+        .context("the calls before cannot be read")?;
+        rows.iter().map(page).collect()
     }
 
     /// More pages of the same call: those that are there already stay as they are.

@@ -50,6 +50,19 @@ impl Store {
         };
         rows.iter().map(rung).collect()
     }
+
+    /// Those that are open come sooner by so much.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn bring_rungs_forward(&self, by: std::time::Duration) -> Result<()> {
+        sqlx::query("UPDATE rungs SET due_at = due_at - $1 WHERE settled_at IS NULL")
+            .bind(i64::try_from(by.as_micros())?)
+            .execute(&self.writer)
+            .await
+            .context("the rungs could not be brought forward")?;
+        Ok(())
+    }
 }
 
 pub(super) async fn keep(transaction: &mut Transaction<'static, Sqlite>, run: RunId, rungs: &[Rung]) -> Result<()> {

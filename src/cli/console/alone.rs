@@ -198,7 +198,7 @@ async fn attend(
     leave: CancellationToken,
 ) {
     let escalation = match pager(&engine) {
-        Ok(pager) => Some(Escalation::start(engine.clone(), pager)),
+        Ok(pager) => Some(Escalation::start_without_chat(engine.clone(), pager)),
         Err(error) => {
             tracing::error!(error = format!("{error:#}"), "nobody is called");
             None
@@ -222,8 +222,12 @@ async fn attend(
         () = leave.cancelled() => {}
     }
     watching.abort();
-    drop(escalation);
     drop(console);
-    engine.stop().await;
+    let hushed = async {
+        if let Some(escalation) = escalation {
+            escalation.stop().await;
+        }
+    };
+    tokio::join!(hushed, engine.stop());
     engine.store().close().await;
 }

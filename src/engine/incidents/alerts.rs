@@ -49,24 +49,32 @@ impl Engine {
             }
             self.attend_to(unattended).await?;
         }
+        let mut failed = None;
         for state in self.open_incidents().await {
             for alert in state.firing() {
-                if self.0.store.is_over(&alert.source, &alert.fingerprint).await? {
-                    self.alert_resolved(&alert.source, &alert.fingerprint).await?;
+                if self.0.store.is_over(&alert.source, &alert.fingerprint).await?
+                    && let Err(error) = self.alert_resolved(&alert.source, &alert.fingerprint).await
+                {
+                    failed = Some(error);
                 }
             }
         }
-        Ok(())
+        failed.map_or(Ok(()), Err)
     }
 
     async fn attend_to(&self, unattended: Vec<StoredAlert>) -> Result<()> {
+        let mut failed = None;
         for stored in unattended {
             let StoredAlert { alert, received_at, .. } = &stored;
             let seen = self.seen(alert, *received_at);
             let opened = self.incident_of_alert(seen, alert.scenario.as_deref(), alert.target.as_deref()).await;
             let incident = match opened {
                 Ok(state) => state.map_or(NONE.to_owned(), |state| state.id.to_string()),
-                Err(super::OpenError::Store(error)) => return Err(error),
+                // The others are not held up by it.
+                Err(super::OpenError::Store(error)) => {
+                    failed = failed.or(Some(error));
+                    continue;
+                }
                 Err(error) => {
                     tracing::error!(alert = alert.name, %error, "an alert opens no incident");
                     NONE.to_owned()
@@ -74,7 +82,7 @@ impl Engine {
             };
             self.0.store.alert_belongs_to(alert, &incident).await?;
         }
-        Ok(())
+        failed.map_or(Ok(()), Err)
     }
 
     /// What a sender wrote may hold what is nobody's business.

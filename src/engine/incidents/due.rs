@@ -18,6 +18,9 @@ use crate::{
     run::{event::Called, rungs::RESPONSIBLE},
 };
 
+/// From this share of the time on, whoever is called is told of a faster path.
+const NEAR: u8 = 90;
+
 /// What was done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Done {
@@ -47,11 +50,15 @@ impl Engine {
         }
         let mut done = Done::Nothing;
         let approvers = self.approvers(&facts.stalls).await;
+        let faster = self.faster_path(&state, facts.forecast.as_ref()).await;
         let written = self
             .append_incident(id, |state| match next(state, &facts, now) {
                 Next::Page(due) => {
                     done = Done::Paged { late: crate::clock::elapsed(due.due_at, now) };
-                    Ok(Event::Paged(Box::new(page(state, due, contacts, approvers, can))))
+                    let is_near = due.deadline.as_ref().is_some_and(|climb| climb.percent >= NEAR || climb.early.is_some());
+                    let mut paged = page(state, due, contacts, approvers, can);
+                    paged.faster = faster.filter(|_| is_near);
+                    Ok(Event::Paged(Box::new(paged)))
                 }
                 Next::AskStill { until } => {
                     done = Done::Asked;
@@ -167,6 +174,7 @@ fn page(state: &State, mut due: Due, contacts: &[Contact], approvers: Vec<String
         roles,
         pages,
         unreachable,
+        faster: None,
     }
 }
 

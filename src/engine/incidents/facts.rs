@@ -7,7 +7,7 @@ use crate::{
     engine::{Engine, Snapshot},
     ids::RunId,
     incident::{
-        event::Stall,
+        event::{Faster, Stall},
         next::Facts,
         outlook::{self, Forecast},
         state::State,
@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// A run of an incident, as a line.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct RunBeside {
     pub run: RunId,
     pub command: String,
@@ -32,6 +32,7 @@ pub struct RunBeside {
     /// For people.
     pub waits: bool,
     pub outcome: Option<Outcome>,
+    pub state: Box<Run>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -39,6 +40,8 @@ pub struct Beside {
     pub forecast: Option<Forecast>,
     /// The command for this kind of disaster, where there is one and none is under way.
     pub fitting: Option<String>,
+    /// What would recover sooner than what is under way, where that comes too late.
+    pub faster: Option<Faster>,
     pub runs: Vec<RunBeside>,
 }
 
@@ -105,7 +108,11 @@ impl Engine {
                 waits: matches!(run.approval, ApprovalState::Pending { .. } | ApprovalState::Lapsed { .. })
                     || run.question.is_some(),
                 outcome: run.finished.as_ref().map(|finished| finished.outcome),
+                state: Box::new(run),
             });
+        }
+        if !state.is_over() {
+            beside.faster = self.faster_path(state, beside.forecast.as_ref()).await;
         }
         beside
     }

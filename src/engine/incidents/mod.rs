@@ -5,17 +5,20 @@
 //! often drbot was lost in between; it is read from the run's own state, and events only say when to look.
 
 mod alerts;
+mod clock;
 mod deeds;
 mod due;
 mod facts;
+mod faster;
 mod follow;
+mod links;
 mod open;
 mod pages;
 
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex as StdMutex, PoisonError,
+        Arc, Mutex as StdMutex, PoisonError, Weak,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -23,12 +26,14 @@ use std::{
 use anyhow::{Context, Result};
 use tokio::sync::{Mutex, OwnedMutexGuard, broadcast};
 
+pub(super) use self::faster::Read as ReadHistory;
 pub use self::{
+    clock::JUMP,
     deeds::DeedError,
     due::Done,
     facts::{Beside, RunBeside},
     open::OpenError,
-    pages::{Sending, incident_key, page_key},
+    pages::{About, Fate, Sending, page_key},
 };
 use super::Engine;
 use crate::{
@@ -46,6 +51,10 @@ pub(super) struct Incidents {
     opening: Mutex<()>,
     /// Alerts are attended to by one at a time.
     attending: Mutex<()>,
+    /// A link acknowledges once, also where it is clicked twice in the same instant.
+    linking: Mutex<()>,
+    /// Closed ones to which something is being added: what was on its way, and notes.
+    closed: StdMutex<HashMap<IncidentId, Weak<Held>>>,
     changes: broadcast::Sender<IncidentId>,
 }
 
@@ -61,6 +70,8 @@ impl Default for Incidents {
             open: StdMutex::default(),
             opening: Mutex::default(),
             attending: Mutex::default(),
+            linking: Mutex::default(),
+            closed: StdMutex::default(),
             changes: broadcast::channel(1024).0,
         }
     }
@@ -102,7 +113,7 @@ impl Engine {
 
     fn hold_incident(&self, state: State) {
         let held = Held { state: Arc::new(Mutex::new(state.clone())), in_doubt: AtomicBool::new(false) };
-        self.incidents_held().insert(state.id, Arc::new(held));
+        self.incidents_held().entry(state.id).or_insert_with(|| Arc::new(held));
     }
 
     fn incidents_held(&self) -> std::sync::MutexGuard<'_, HashMap<IncidentId, Arc<Held>>> {
@@ -111,6 +122,33 @@ impl Engine {
 
     fn held_incident(&self, id: IncidentId) -> Option<Arc<Held>> {
         self.incidents_held().get(&id).cloned()
+    }
+
+    /// A closed one, held while somebody adds to it.
+    async fn closed_incident(&self, id: IncidentId) -> Result<Arc<Held>, AppendError> {
+        let there = || {
+            let mut closed = self.0.incidents.closed.lock().unwrap_or_else(PoisonError::into_inner);
+            closed.retain(|_, held| held.strong_count() > 0);
+            closed.get(&id).and_then(Weak::upgrade)
+        };
+        if let Some(held) = there() {
+            return Ok(held);
+        }
+        let state = self.replay_incident(id).await.map_err(AppendError::Store)?.ok_or(AppendError::Gone)?;
+        if state.closed.is_none() {
+            // Its journal could not be read at the start, or whether it was opened is in doubt: it is open from now on.
+            self.hold_incident(state);
+            return self.held_incident(id).ok_or(AppendError::Gone);
+        }
+        // Read while another did: theirs is the one.
+        let mut closed = self.0.incidents.closed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(held) = closed.get(&id).and_then(Weak::upgrade) {
+            return Ok(held);
+        }
+        // It may have gone on between the reading and now: read again by whoever writes first.
+        let held = Arc::new(Held { state: Arc::new(Mutex::new(state)), in_doubt: AtomicBool::new(true) });
+        closed.insert(id, Arc::downgrade(&held));
+        Ok(held)
     }
 
     /// Says which incident has changed. Lagging loses nothing but time: read the state.
@@ -155,7 +193,10 @@ impl Engine {
         id: IncidentId,
         decide: impl FnOnce(&State) -> Result<Event, E>,
     ) -> Result<State, E> {
-        let held = self.held_incident(id).ok_or(AppendError::Gone)?;
+        let held = match self.held_incident(id) {
+            Some(held) => held,
+            None => self.closed_incident(id).await?,
+        };
         let mut state = held.state.clone().lock_owned().await;
         if held.in_doubt.load(Ordering::Relaxed) {
             *state = self.replay_incident(id).await.map_err(AppendError::Store)?.ok_or(AppendError::Gone)?;
@@ -175,7 +216,12 @@ impl Engine {
 
     fn announce_incident(&self, state: &State) {
         if state.closed.is_some() {
-            self.incidents_held().remove(&state.id);
+            let held = self.incidents_held().remove(&state.id);
+            // Whoever waits to add to it, and whoever comes, add to the same.
+            if let Some(held) = held {
+                let mut closed = self.0.incidents.closed.lock().unwrap_or_else(PoisonError::into_inner);
+                closed.insert(state.id, Arc::downgrade(&held));
+            }
         }
         super::metrics::incidents_open(self.incidents_held().len());
         // Nobody listening is no error.

@@ -1,42 +1,66 @@
 //! Pages to single contacts, on their way: claimed, said, and what became of them.
+//!
+//! What must stay true: what became of a page is written down however often the store refuses it; while it does, the page is
+//! nobody else's. A page for which a later one stands is not sent any more: after an outage people get one, not ten.
+
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
 use super::AppendError;
 use crate::{
     clock::Timestamp,
-    config::settings::DiscordId,
+    config::settings::{DiscordId, Level},
     contacts::{
         Contact,
         way::{To, Way},
     },
     engine::Engine,
-    ids::{self, IncidentId},
     incident::{
-        event::{Delivery, Event, PageTo, Paged},
+        event::{Delivery, Entry, Event, PageTo, Paged},
         state::{Ack, State},
     },
-    run::event::Person,
-    store::{
-        incidents::AckLink,
-        pages::{Claim, Page},
-    },
+    store::pages::{Claim, Page},
 };
 
 /// How often a claim is tried while the incident's journal goes on beneath it.
 const CLAIMS: u32 = 20;
-/// How long a link in a page acknowledges.
-const LINK_LASTS: std::time::Duration = std::time::Duration::from_secs(4 * 3600);
+/// How long until it is tried again to write down what became of a page.
+const AFTER_TROUBLE: Duration = Duration::from_secs(1);
 
 /// A page that is to be sent now, by whoever asked for it.
 #[derive(Debug, Clone)]
 pub struct Sending {
     pub page: Page,
-    pub paged: Paged,
+    pub about: About,
     pub state: State,
     /// Where it goes, looked up now: who corrects an address is heard.
     pub to: Option<To>,
     pub user: Option<DiscordId>,
+    /// Where it is told what became of calls: the keys of those.
+    pub calls: Vec<String>,
+}
+
+/// What is said to the other side.
+#[derive(Debug, Clone)]
+pub enum About {
+    /// Somebody is called.
+    Call(Box<Paged>),
+    /// Somebody has what they were called for.
+    Acknowledged,
+    /// It is over.
+    Over,
+}
+
+/// What became of a page.
+#[derive(Debug, Clone)]
+pub enum Fate {
+    /// It was taken by the other side.
+    Delivered,
+    /// It will not be delivered.
+    Undeliverable { why: String },
+    /// It is tried again then.
+    PutOff { until: Timestamp, outcome: Delivery },
 }
 
 impl Engine {
@@ -50,28 +74,31 @@ impl Engine {
     /// # Errors
     /// When the store fails.
     pub async fn claim_page(&self, page: &Page, contacts: &[Contact]) -> anyhow::Result<Option<Sending>> {
-        let journal = self.0.store.incident_journal(page.incident).await?;
-        let paged = journal.iter().find(|entry| entry.seq == page.seq).and_then(|entry| match &entry.event {
-            Event::Paged(paged) => Some((**paged).clone()),
-            _ => None,
-        });
-        let Some(paged) = paged else { anyhow::bail!("a page belongs to no call") };
         for _ in 0..CLAIMS {
             let Some(state) = self.incident(page.incident).await? else { return Ok(None) };
-            let (needed, now) = (is_needed(&state, &paged), self.0.clock.now());
+            let journal = self.0.store.incident_journal(page.incident).await?;
+            let Some(about) = about(&journal, page.seq) else { anyhow::bail!("a page belongs to no call") };
+            let (needed, now) = (is_needed(&state, &journal, page, &about), self.0.clock.now());
             match self.0.store.claim_page(page, &self.0.owner, state.seq, needed, now).await? {
                 Some(Claim::Claimed(page)) => {
-                    let contact = contacts.iter().find(|one| one.role == page.to.role && one.name == page.to.name);
+                    let contact = contact_of(&page, contacts);
                     let to = match (page.to.way, contact) {
                         (way, _) if Way::SHARED.contains(&way) => Some(To::Shared),
                         (way, Some(contact)) => contact.at(way, page.to.level),
                         (_, None) => None,
                     };
                     let user = contact.and_then(|contact| contact.discord);
-                    return Ok(Some(Sending { page, paged, state, to, user }));
+                    let calls = match about {
+                        About::Call(_) => Vec::new(),
+                        About::Acknowledged | About::Over => self.0.store.calls_before(&page).await?,
+                    };
+                    let calls = calls.iter().map(page_key).collect();
+                    return Ok(Some(Sending { page, about, state, to, user, calls }));
                 }
                 Some(Claim::Cancelled(page)) => {
-                    self.tell_delivery(&page, Delivery::Cancelled).await;
+                    if matches!(about, About::Call(_)) {
+                        self.tell_delivery(&page, Delivery::Cancelled).await;
+                    }
                     return Ok(None);
                 }
                 // The incident went on in between, or another has the page: looked at again.
@@ -81,43 +108,58 @@ impl Engine {
         Ok(None)
     }
 
-    /// It was taken by the other side.
-    ///
-    /// # Errors
-    /// When the store fails; it is sent again then.
-    pub async fn page_delivered(&self, page: &Page) -> anyhow::Result<()> {
-        self.0.store.settle_page(page, "delivered", self.0.clock.now()).await?;
-        self.tell_delivery(page, Delivery::Delivered).await;
-        Ok(())
-    }
-
-    /// It will not be delivered; whatever else the contact has is tried at once.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn page_undeliverable(&self, page: &Page, why: String, instead: &[PageTo]) -> anyhow::Result<()> {
-        self.0.store.add_pages(page.incident, page.seq, instead, self.0.clock.now()).await?;
-        self.0.store.settle_page(page, "undeliverable", self.0.clock.now()).await?;
-        self.tell_delivery(page, Delivery::Undeliverable { why }).await;
-        Ok(())
-    }
-
-    /// It is tried again then; whatever else the contact has is tried at once.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn page_put_off(
+    /// Writes down what became of a page; where it was not delivered, whatever else the contact has is tried at once (`can`
+    /// tells which ways are set up). Returns when it is written.
+    pub async fn settle_page(
         &self,
-        page: &Page,
-        until: Timestamp,
-        outcome: Delivery,
-        instead: &[PageTo],
-    ) -> anyhow::Result<()> {
-        let may_have_arrived = matches!(outcome, Delivery::Unknown { .. }) && !page.to.way.is_idempotent();
-        self.0.store.add_pages(page.incident, page.seq, instead, self.0.clock.now()).await?;
-        self.0.store.put_off_page(page, until, may_have_arrived).await?;
-        self.tell_delivery(page, outcome).await;
-        Ok(())
+        sending: &Sending,
+        fate: Fate,
+        contacts: &[Contact],
+        can: &(dyn Fn(Way) -> bool + Sync),
+    ) {
+        let page = &sending.page;
+        let instead = match (&fate, &sending.about) {
+            (Fate::Delivered, _) | (_, About::Acknowledged | About::Over) => Vec::new(),
+            (_, About::Call(_)) => instead(page, contacts, can),
+        };
+        let mut said = false;
+        while let Err(error) = self.write_fate(page, &fate, &instead).await {
+            if !said {
+                tracing::error!(
+                    incident = %page.incident.short(), way = %page.to.way, error = format!("{error:#}"),
+                    "what became of a page cannot be stored; it is tried again"
+                );
+                said = true;
+            }
+            self.0.clock.sleep(AFTER_TROUBLE).await;
+        }
+        let is_final = !matches!(fate, Fate::PutOff { .. });
+        let outcome = match fate {
+            Fate::Delivered => Delivery::Delivered,
+            Fate::Undeliverable { why } => Delivery::Undeliverable { why },
+            Fate::PutOff { outcome, .. } => outcome,
+        };
+        super::super::metrics::page_settled(page.to.way, &outcome);
+        // That the other side knows the end is nothing to read; that it will never know is.
+        let is_call = matches!(sending.about, About::Call(_));
+        // Nor, a second time, that Discord is away.
+        let is_news = !page.to.way.is_of_chat() || page.attempts <= 1 || is_final;
+        if is_call && is_news || matches!(outcome, Delivery::Undeliverable { .. }) {
+            self.tell_delivery(page, outcome).await;
+        }
+    }
+
+    async fn write_fate(&self, page: &Page, fate: &Fate, instead: &[PageTo]) -> anyhow::Result<()> {
+        let (store, now) = (&self.0.store, self.0.clock.now());
+        store.add_pages(page.incident, page.seq, instead, now).await?;
+        match fate {
+            Fate::Delivered => store.settle_page(page, "delivered", now).await,
+            Fate::Undeliverable { .. } => store.settle_page(page, "undeliverable", now).await,
+            Fate::PutOff { until, outcome } => {
+                let may_have_arrived = matches!(outcome, Delivery::Unknown { .. }) && !page.to.way.is_idempotent();
+                store.put_off_page(page, *until, may_have_arrived).await
+            }
+        }
     }
 
     async fn tell_delivery(&self, page: &Page, outcome: Delivery) {
@@ -126,87 +168,69 @@ impl Engine {
             tracing::error!(error = format!("{error:#}"), "what became of a page is not in the timeline");
         }
     }
+}
 
-    /// A link for whom a page goes to: who has it may acknowledge, once, until it expires.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn ack_link(&self, page: &Page) -> anyhow::Result<String> {
-        let token = ids::random_token();
-        let link = AckLink {
-            incident: page.incident,
-            role: page.to.role.clone(),
-            name: page.to.name.clone(),
-            expires_at: self.0.clock.now() + LINK_LASTS,
-        };
-        self.0.store.put_ack_link(&digest(&token), &link).await?;
-        Ok(token)
+/// What the event of that number asks to be said.
+fn about(journal: &[Entry], seq: u64) -> Option<About> {
+    match &journal.iter().find(|entry| entry.seq == seq)?.event {
+        Event::Paged(paged) => Some(About::Call(paged.clone())),
+        Event::Acknowledged { .. } => Some(About::Acknowledged),
+        Event::Recovered { .. } | Event::Closed { .. } => Some(About::Over),
+        _ => None,
     }
+}
 
-    /// What a link is for, as long as it can be used.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn linked(&self, token: &str) -> anyhow::Result<Option<(AckLink, State)>> {
-        let link = self.0.store.ack_link(&digest(token), self.0.clock.now()).await?;
-        let Some(link) = link else { return Ok(None) };
-        let state = self.incident(link.incident).await?;
-        Ok(state.map(|state| (link, state)))
-    }
-
-    /// Acknowledges by a link. `None` when it was used, has expired, or the incident is closed.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn acknowledge_by_link(&self, token: &str) -> anyhow::Result<Option<State>> {
-        let now = self.0.clock.now();
-        let Some(link) = self.0.store.use_ack_link(&digest(token), now).await? else { return Ok(None) };
-        let contacts = self.0.store.contacts().await?;
-        let contact = contacts.iter().find(|one| one.role == link.role && one.name == link.name);
-        let id = contact.and_then(|contact| contact.discord).unwrap_or_else(|| stand_in(&link));
-        let name = if link.name.is_empty() { "somebody who was paged".to_owned() } else { link.name };
-        let by = Person { id, name };
-        let acknowledged = self.append_incident(link.incident, |state| {
-            let until = now + state.ack_policy.lease;
-            Ok(Event::Acknowledged { by, until, how: "by the link in a page".to_owned() })
-        });
-        match acknowledged.await {
-            Ok(state) => Ok(Some(state)),
-            Err(AppendError::Store(error)) => Err(error),
-            Err(AppendError::Gone | AppendError::Illegal(_)) => Ok(None),
+/// Whether it is still to be said.
+fn is_needed(state: &State, journal: &[Entry], page: &Page, about: &About) -> bool {
+    let later = journal.iter().filter(|entry| entry.seq > page.seq);
+    match about {
+        About::Call(paged) => {
+            let stands_for_it = |entry: &Entry| match &entry.event {
+                Event::Paged(later) => later.pages.contains(&page.to) && is_as_insistent(later, paged),
+                _ => false,
+            };
+            is_wanted(state, paged) && !later.into_iter().any(stands_for_it)
         }
+        // Whoever was called again meanwhile, or told that it is over, need not know.
+        About::Acknowledged => !later.into_iter().any(|entry| {
+            matches!(entry.event, Event::Paged(_) | Event::Acknowledged { .. } | Event::Recovered { .. } | Event::Closed { .. })
+        }),
+        About::Over => !later.into_iter().any(|entry| matches!(entry.event, Event::Paged(_) | Event::Closed { .. })),
     }
 }
 
 /// Whether somebody is still to be reached: an acknowledgement settles the question whether anybody has it, and nothing else.
-fn is_needed(state: &State, paged: &Paged) -> bool {
+fn is_wanted(state: &State, paged: &Paged) -> bool {
     let held = matches!(state.ack, Ack::Held { .. });
-    !state.is_over() && (paged.deadline.is_some() || paged.stall.is_some() || !held)
+    !state.is_over() && (insists(paged) || !held)
 }
 
-fn digest(token: &str) -> String {
-    Sha256::digest(token.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+/// An acknowledgement does not silence it.
+fn insists(paged: &Paged) -> bool {
+    paged.deadline.is_some() || paged.stall.is_some()
 }
 
-/// Who has no user in Discord is told apart all the same. Discord's own ids begin far below.
-fn stand_in(link: &AckLink) -> DiscordId {
-    let digest = Sha256::digest(format!("{}\n{}", link.role, link.name).as_bytes());
-    let bytes: [u8; 8] = std::array::from_fn(|index| digest[index]);
-    DiscordId(u64::from_be_bytes(bytes) | 1 << 63)
+/// What silences the later call would have silenced the earlier one.
+fn is_as_insistent(later: &Paged, earlier: &Paged) -> bool {
+    insists(later) || !insists(earlier)
 }
 
-/// The key of a page, the same in every repetition: 1 to 64 of a-z, 0-9 and `-`.
+fn contact_of<'a>(page: &Page, contacts: &'a [Contact]) -> Option<&'a Contact> {
+    contacts.iter().find(|one| one.role == page.to.role && one.name == page.to.name)
+}
+
+/// The contact's other ways, of every level: one of them may work.
+fn instead(page: &Page, contacts: &[Contact], can: &dyn Fn(Way) -> bool) -> Vec<PageTo> {
+    let Some(contact) = contact_of(page, contacts) else { return Vec::new() };
+    let ways = contact.ways(Level::Emergency).into_iter().filter(|(way, _)| can(*way));
+    ways.map(|(way, level)| PageTo { role: page.to.role.clone(), name: page.to.name.clone(), way, level }).collect()
+}
+
+/// The key of a page, the same in every repetition: 1 to 64 of a-z, 0-9 and `-`. Each call has one of its own: who has
+/// acknowledged the one before is called again.
 pub fn page_key(page: &Page) -> String {
-    if page.to.way == Way::Pagerduty {
-        // One alert there an incident here.
-        return incident_key(page.incident);
-    }
     let to = format!("{}\n{}\n{}\n{}", page.to.role, page.to.name, page.to.way, page.to.level.name());
     let digest = Sha256::digest(to.as_bytes());
     let tail: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
-    format!("{}-{}-{tail}", incident_key(page.incident), page.seq)
-}
-
-pub fn incident_key(incident: IncidentId) -> String {
-    format!("i{}", incident.short())
+    format!("i{}-{}-{tail}", page.incident.short(), page.seq)
 }

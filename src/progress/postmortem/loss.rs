@@ -5,7 +5,10 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::{Record, Run};
-use crate::progress::view;
+use crate::{
+    progress::{view, words},
+    run,
+};
 
 /// Whether a loss is within the objective.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +27,11 @@ pub enum Verdict {
 pub fn of(record: &Record) -> Vec<(&Run, Verdict)> {
     let rpo = record.state.kind.scenario.rpo.0;
     record.runs.iter().filter_map(|run| Some((run, verdict(view::loss(&run.state)?, rpo)))).collect()
+}
+
+/// What a run measured, in words, and what it means.
+pub fn measured(run: &run::state::State, rpo: Duration) -> Option<(String, Verdict)> {
+    Some((words::loss(run)?, verdict(view::loss(run)?, rpo)))
 }
 
 fn verdict(loss: &Map<String, Value>, rpo: Duration) -> Verdict {

@@ -114,6 +114,7 @@ fn paged(due: i64) -> Paged {
         roles: Vec::new(),
         pages: Vec::new(),
         unreachable: Vec::new(),
+        faster: None,
     }
 }
 

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::{
-    super::outside::{cut, plain, readable},
+    super::{
+        outside::{cut, plain, readable},
+        postmortem::loss::Verdict,
+    },
     ago, duration, list, minutes, person,
 };
 use crate::{
@@ -11,7 +14,7 @@ use crate::{
     config::settings::Level,
     contacts::way::Way,
     incident::{
-        event::{AlertSeen, Because, Delivery, Entry, Event, Paged, Stall},
+        event::{AlertSeen, Because, Delivery, Entry, Event, Faster, Paged, Stall},
         outlook::Forecast,
         state::{Ack, State},
         times::{self, Clock},
@@ -178,6 +181,33 @@ pub fn forecast(forecast: &Forecast, left: Option<Duration>) -> Option<String> {
     Some(format!("{}{span} more{waits} ({source})", risk.unwrap_or_default()))
 }
 
+/// What would recover sooner than what is under way.
+pub fn faster_path(faster: &Faster) -> String {
+    let source = match faster.runs {
+        0 => "estimated".to_owned(),
+        1 => "by 1 run".to_owned(),
+        runs => format!("by {runs} runs"),
+    };
+    let command = cut(&plain(&faster.command), 40);
+    format!("Faster: **/{command}** needs {} from its start ({source}). One thing happens at a time: stop what is under way first.", minutes(faster.needs))
+}
+
+/// The data that may be lost and, where it was measured, the data that was.
+pub fn incident_rpo(state: &State, measured: Option<&(String, Verdict)>) -> String {
+    let objective = format!("objective: {} of data", duration(state.kind.scenario.rpo.0));
+    let Some((measured, verdict)) = measured else {
+        let why = if state.runs.is_empty() { "nothing was run yet" } else { "no run has measured it" };
+        return format!("Data lost: unknown, because {why} ({objective})");
+    };
+    let verdict = match verdict {
+        Verdict::Within => "within the".to_owned(),
+        Verdict::Over { by, at_least: false } => format!("⚠ **{} over the**", duration(*by)),
+        Verdict::Over { by, at_least: true } => format!("⚠ **at least {} over the**", duration(*by)),
+        Verdict::Unknown => "nobody knows whether that is within the".to_owned(),
+    };
+    format!("{measured} {verdict} {objective}")
+}
+
 /// The four times, each with its source.
 pub fn incident_times(state: &State) -> String {
     let times = times::of(state);
@@ -315,6 +345,10 @@ pub fn incident_line(entry: &Entry, state: &State, now: Timestamp) -> Option<Lin
             due.timestamp(),
             cut(&plain(reason), 400)
         )),
+        Event::ClockSetBack { by, .. } => Line::quiet(format!(
+            "{at} 🕰️ the clock of drbot's machine was set back by {}: what is due comes sooner by as much",
+            duration(*by)
+        )),
         Event::Recovered { run, .. } => Line::quiet(format!("{at} ✅ recovery is verified by run {}", run.short())),
         Event::Relapsed { alert } => Line::quiet(format!("{at} 🔁 **it is back**: {}", alert_line(alert))),
         Event::Closed { by, reason } => Line::quiet(match reason {
@@ -372,6 +406,9 @@ fn called(entry: &Entry, paged: &Paged, state: &State, now: Timestamp) -> Line {
     }
     if !others.is_empty() {
         text.push_str(&format!("\nAlso: {}.", cut(&others.join(", "), 400)));
+    }
+    if let Some(faster) = &paged.faster {
+        text.push_str(&format!("\n{}", faster_path(faster)));
     }
     if !paged.unreachable.is_empty() {
         text.push_str(&format!("\n⚠ Not to be reached: {}.", list(&paged.unreachable)));
@@ -555,6 +592,7 @@ pub fn page_text(paged: &Paged, state: &State, doing: &[String], now: Timestamp)
         },
         format!("Acknowledged: {}.", unmarked(&incident_holder(state))),
     ];
+    lines.extend(paged.faster.as_ref().map(|faster| unmarked(&faster_path(faster))));
     let firing: Vec<_> = state.firing().take(5).map(|alert| format!("- {}", unmarked(&alert_line(alert)))).collect();
     if !firing.is_empty() {
         lines.push(format!("Alerts:\n{}", firing.join("\n")));
@@ -591,6 +629,10 @@ pub fn no_discord_user() -> String {
 
 pub fn no_direct_messages() -> String {
     "Discord takes no direct message from drbot to them; they may have closed theirs".to_owned()
+}
+
+pub fn discord_does_not_answer() -> String {
+    "Discord does not take it yet".to_owned()
 }
 
 // ---- the page behind a link --------------------------------------------------------------------------------------------

@@ -433,7 +433,8 @@ fn writes_allowed(state: &State) -> bool {
     })
 }
 
-fn loss(state: &State) -> Option<String> {
+/// What was lost, as a step measured it.
+pub fn loss(state: &State) -> Option<String> {
     let loss = view::loss(state)?;
     let time = |name: &str| Some(duration(Duration::from_secs_f64(loss.get(name)?.as_f64()?.clamp(0.0, 1e9))));
     let rows = loss.get("rows").and_then(Value::as_i64).map(|rows| format!("{} rows", count(rows)));
