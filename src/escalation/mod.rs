@@ -14,7 +14,6 @@ mod ways;
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
-use tokio::task::JoinHandle;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use self::pulse::Pulse;
@@ -36,7 +35,6 @@ const AFTER_A_BREAK: Duration = Duration::from_secs(1);
 /// Calls people until it is dropped.
 #[derive(Debug)]
 pub struct Escalation {
-    keeper: JoinHandle<()>,
     stop: CancellationToken,
     on_their_way: TaskTracker,
     pulse: Pulse,
@@ -58,8 +56,8 @@ impl Escalation {
         let clock = engine.clock().clone();
         let (stop, on_their_way, pulse) = (CancellationToken::new(), TaskTracker::new(), Pulse::new(clock.clone()));
         let watch = Watch { engine, ways, tasks: on_their_way.clone(), pulse: pulse.clone(), room: Room::default() };
-        let keeper = tokio::spawn(keep(Arc::new(watch), stop.clone()));
-        Self { keeper, stop, on_their_way, pulse, clock }
+        tokio::spawn(keep(Arc::new(watch), stop.clone()));
+        Self { stop, on_their_way, pulse, clock }
     }
 
     /// Whether anybody looks at what is due.
@@ -81,7 +79,6 @@ impl Escalation {
 impl Drop for Escalation {
     fn drop(&mut self) {
         self.stop.cancel();
-        self.keeper.abort();
     }
 }
 
@@ -96,19 +93,17 @@ struct Watch {
 /// Looks at what is due, and begins again when the looking breaks.
 async fn keep(watch: Arc<Watch>, stop: CancellationToken) {
     loop {
-        let looking = watch.clone();
-        let mut work = tokio::spawn(async move { looking.look_on().await });
-        let ended = tokio::select! {
-            ended = &mut work => ended,
-            () = stop.cancelled() => {
-                work.abort();
-                return;
-            }
-        };
+        let (looking, until) = (watch.clone(), stop.clone());
+        let ended = tokio::spawn(async move { until.run_until_cancelled(looking.look_on()).await.is_none() }).await;
+        if matches!(ended, Ok(true)) {
+            return;
+        }
         metrics::broke();
         let error = ended.err().map(|error| error.to_string());
         tracing::error!(error, "looking for whom to call broke; it begins again");
-        watch.engine.clock().sleep(AFTER_A_BREAK).await;
+        if stop.run_until_cancelled(watch.engine.clock().sleep(AFTER_A_BREAK)).await.is_none() {
+            return;
+        }
     }
 }
 

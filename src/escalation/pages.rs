@@ -80,8 +80,7 @@ pub(super) async fn send(engine: &Engine, ways: &Ways, room: &Room, tasks: &Task
 async fn deliver(engine: &Engine, ways: &Ways, sending: &Sending, contacts: &[Contact]) {
     let attempt = AssertUnwindSafe(attempt(engine, &ways.pager, sending)).catch_unwind();
     // A defect of drbot's own: nobody knows how far it came.
-    let sent =
-        attempt.await.unwrap_or_else(|_| Sent::Unknown { why: "sending it broke off inside drbot".to_owned() });
+    let sent = attempt.await.unwrap_or_else(|_| Sent::Unknown { why: "sending it broke off inside drbot".to_owned() });
     let fate = fate(sent, sending.page.attempts, engine.clock().now());
     engine.settle_page(sending, fate, contacts, &|way| ways.can(way)).await;
 }

@@ -402,8 +402,10 @@ fn happens(desk: &mut Desk, what: &Happens) {
         }
         Happens::SetBack(seconds) => {
             let by = Duration::from_secs(*seconds);
-            desk.now -= by;
-            desk.writes(Event::ClockSetBack { by, now: desk.now });
+            let now = desk.now - by;
+            if desk.writes(Event::ClockSetBack { by, now }) {
+                desk.now = now;
+            }
         }
         Happens::Forecast(needs) => {
             desk.facts.forecast =

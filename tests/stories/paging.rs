@@ -34,9 +34,11 @@ fn bot(stage: &Stage, pages: &str, pushes: &str) -> Bot {
     variables.into_iter().fold(bot, |bot, (name, value)| bot.with(name, value))
 }
 
-async fn opens(stage: &Stage) {
+/// Returns what people call it.
+async fn opens(stage: &Stage) -> String {
     let opened = stage.person("Dana").hears("incident open", json!({"scenario": "database-corruption"})).await;
     assert!(opened.contains("is open"), "{opened}");
+    opened.split_whitespace().nth(1).unwrap().to_owned()
 }
 
 async fn taken(services: &Services, what: &str) -> Taken {
@@ -149,5 +151,45 @@ async fn a_way_that_fails_is_told_and_gives_way_to_the_others() {
     let told = said(&stage, "sms to Omar (Database Administrator): failed").await;
     assert!(told.contains("tried again"), "{told}");
     said(&stage, "ntfy: delivered").await;
+    bot.terminate().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_keeps_it_open_is_told_that_somebody_has_it_and_that_it_is_over() {
+    let (stage, services) = (Stage::open().await, Services::start().await);
+    let mut bot = bot(&stage, &services.url(), &services.url());
+    bot.start();
+    stage.ready().await;
+    bot.imports_contacts().await;
+    let short = opens(&stage).await;
+    let key = taken(&services, "event").await.fields["dedup_key"].as_str().unwrap().to_owned();
+    let hook = taken(&services, "hook").await.fields["key"].as_str().unwrap().to_owned();
+    said(&stage, "pagerduty: delivered").await;
+    said(&stage, "webhook: delivered").await;
+    let told = async |what: &'static str, field: &'static str, event: &'static str, key: String| {
+        until(&format!("{what} {event}"), async || {
+            services.taken().into_iter().find(|taken| {
+                taken.what == what
+                    && taken.fields[field] == json!(event)
+                    && [&taken.fields["key"], &taken.fields["dedup_key"]].contains(&&json!(key))
+            })
+        })
+        .await
+    };
+
+    stage.person("Omar").hears("incident ack", json!({})).await;
+    told("event", "event_action", "acknowledge", key.clone()).await;
+    told("hook", "event", "acknowledge", hook.clone()).await;
+    stage.person("Omar").hears("incident close", json!({"reason": "it was a drill"})).await;
+    told("event", "event_action", "resolve", key).await;
+    told("hook", "event", "resolve", hook).await;
+
+    // What is found out later belongs to the record.
+    said(&stage, "closed it").await;
+    let noted = stage.person("Dana").hears("note", json!({"text": "the disk was full", "incident": short})).await;
+    assert!(noted.contains("Noted"), "{noted}");
+    said(&stage, "the disk was full").await;
+    let again = stage.person("Dana").hears("incident ack", json!({"incident": short})).await;
+    assert!(again.contains("closed already"), "{again}");
     bot.terminate().await;
 }

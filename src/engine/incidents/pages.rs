@@ -193,7 +193,10 @@ fn is_needed(state: &State, journal: &[Entry], page: &Page, about: &About) -> bo
         }
         // Whoever was called again meanwhile, or told that it is over, need not know.
         About::Acknowledged => !later.into_iter().any(|entry| {
-            matches!(entry.event, Event::Paged(_) | Event::Acknowledged { .. } | Event::Recovered { .. } | Event::Closed { .. })
+            matches!(
+                entry.event,
+                Event::Paged(_) | Event::Acknowledged { .. } | Event::Recovered { .. } | Event::Closed { .. }
+            )
         }),
         About::Over => !later.into_iter().any(|entry| matches!(entry.event, Event::Paged(_) | Event::Closed { .. })),
     }

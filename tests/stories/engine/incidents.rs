@@ -171,8 +171,42 @@ async fn from_the_opening_to_the_close() {
     looked(&hand).await;
     assert_eq!(pages(&bot, opened.id).await.len(), 1, "nobody is called behind the recovery");
     bot.0.close_incident(opened.id, &dana(), None).await.unwrap();
-    assert!(matches!(bot.0.note(opened.id, &dana(), "late").await, Err(DeedError::Closed)));
+    // What is found out later belongs to the record; nothing else can be done any more.
+    let noted = bot.0.note(opened.id, &dana(), "the disk was full").await.unwrap();
+    assert_eq!(bot.0.note(opened.id, &omar(), "and slow").await.unwrap().seq, noted.seq + 1);
+    assert!(matches!(bot.0.acknowledge(opened.id, &dana(), "late").await, Err(DeedError::Closed)));
     assert!(bot.0.open_incidents().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_makes_nobody_wait_longer_also_while_drbot_is_away() {
+    let hand = HandClock::new();
+    let house = house(hand.clock());
+    let (bot, escalation) = at_work(&house).await;
+    alerted(&bot, vec![alert("DatabaseDown", hand.clock().now(), Status::Firing)]).await;
+    let id = only_open(&bot).await.id;
+    looked(&hand).await;
+    becomes(&bot, id, "the first call", |state| state.deadline.used == Some(0)).await;
+    let due = incident(&bot, id).await.deadline.due;
+    hand.set_back(60 * MINUTE);
+    looked(&hand).await;
+    let state = becomes(&bot, id, "its ladders come sooner", |state| state.deadline.due < due).await;
+    assert!((due - state.deadline.due - chrono::TimeDelta::minutes(60)).abs() < chrono::TimeDelta::seconds(2));
+    hand.advance(15 * MINUTE);
+    looked(&hand).await;
+    becomes(&bot, id, "half of the time is used", |state| state.deadline.used == Some(50)).await;
+
+    drop(escalation);
+    bot.0.stop().await;
+    bot.0.store().close().await;
+    drop(bot);
+    hand.set_back(60 * MINUTE);
+    let (bot, _escalation) = at_work(&house).await;
+    hand.advance(12 * MINUTE);
+    looked(&hand).await;
+    becomes(&bot, id, "nine tenths are used", |state| state.deadline.used == Some(90)).await;
+    let journal = bot.0.store().incident_journal(id).await.unwrap();
+    assert_eq!(journal.iter().filter(|entry| matches!(entry.event, Event::ClockSetBack { .. })).count(), 2);
 }
 
 #[tokio::test]

@@ -23,6 +23,8 @@ struct Inner {
 #[derive(Default)]
 struct Hands {
     elapsed: Duration,
+    /// By how much the wall clock was set back.
+    behind: Duration,
     sleepers: Vec<Sleeper>,
 }
 
@@ -54,6 +56,11 @@ impl HandClock {
         for sleeper in due {
             let _ = sleeper.wake.send(());
         }
+    }
+
+    /// The wall clock is set back; how long people wait is another matter.
+    pub fn set_back(&self, by: Duration) {
+        self.0.hands.lock().unwrap().behind += by;
     }
 
     /// Waits until somebody sleeps for just this long, then lets that time pass.
@@ -90,8 +97,8 @@ impl HandClock {
 
 impl Source for HandClock {
     fn now(&self) -> Timestamp {
-        let elapsed = self.0.hands.lock().unwrap().elapsed;
-        DateTime::from_timestamp_micros(1_700_000_000_000_000).unwrap() + elapsed
+        let hands = self.0.hands.lock().unwrap();
+        DateTime::from_timestamp_micros(1_700_000_000_000_000).unwrap() + hands.elapsed - hands.behind
     }
 
     fn monotonic(&self) -> Instant {
