@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Address, Contact, Phone};
-use crate::config::settings::Level;
+use crate::config::{paging::PagingSettings, settings::Level};
 
 /// A way to reach somebody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -59,6 +59,9 @@ impl Way {
         }
     }
 
+    /// Those that go to a single contact's own address, and that somebody can prefer.
+    pub const PERSONAL: [Self; 4] = [Self::DirectMessage, Self::Email, Self::Sms, Self::Voice];
+
     /// Those that go to whoever listens there, and to no single contact.
     pub const SHARED: [Self; 3] = [Self::Webhook, Self::Pagerduty, Self::Ntfy];
 
@@ -68,6 +71,18 @@ impl Way {
         match self {
             Self::Discord | Self::DirectMessage | Self::Webhook | Self::Pagerduty => true,
             Self::Email | Self::Sms | Self::Voice | Self::Ntfy => false,
+        }
+    }
+
+    /// Whether the settings have what it needs. Chat needs nothing of them.
+    pub fn is_set_up(self, paging: &PagingSettings) -> bool {
+        match self {
+            Self::Discord | Self::DirectMessage => true,
+            Self::Email => paging.email.is_some(),
+            Self::Sms | Self::Voice => paging.twilio.is_some(),
+            Self::Webhook => paging.webhook.is_some(),
+            Self::Pagerduty => paging.pagerduty.is_some(),
+            Self::Ntfy => paging.ntfy.is_some(),
         }
     }
 
@@ -181,6 +196,8 @@ mod tests {
             primary: None,
             secondary: Some(Phone::parse("+1 555 010 0112").unwrap()),
             emergency: None,
+            prefers: Vec::new(),
+            verified: None,
         };
         assert_eq!(Way::Voice.reaches(&contact), [To::Phone(Phone::parse("+1 555 010 0112").unwrap())]);
         assert_eq!(Way::Email.reaches(&contact), []);
