@@ -60,7 +60,7 @@ impl Bot {
         let engine = Engine::start(configuration, store, actions, secrets, clock).await?;
         let (web, heart) = listen(listener, &alerts, figures, &engine)?;
         let pager = pager(&engine)?;
-        let chat = Chat::start(discord, engine.clone())?;
+        let chat = Chat::start(discord, engine.clone(), pager.clone())?;
         let escalation = Escalation::start(engine.clone(), pager);
         let console = Console::start(&common.data, engine.clone(), Attendance::Bot);
         let watching = tokio::spawn(watch(common.config.clone(), engine.clone()));

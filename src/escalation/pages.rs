@@ -10,13 +10,12 @@ use tokio_util::task::TaskTracker;
 
 use crate::{
     clock::Timestamp,
-    config::settings::Level,
     contacts::Contact,
     engine::{
         Engine,
-        incidents::{Sending, page_key},
+        incidents::{Sending, instead, page_key},
     },
-    incident::event::{Delivery, PageTo},
+    incident::event::Delivery,
     paging::{Page, Pager, Sent},
     progress::words,
     store,
@@ -38,8 +37,7 @@ pub(super) async fn send(engine: &Engine, pager: &Pager, tasks: &TaskTracker) {
         Err(error) => return tracing::error!(error = format!("{error:#}"), "which pages are due cannot be read"),
     };
     let room = MOST.saturating_sub(tasks.len());
-    let mine: Vec<_> = due.into_iter().take(room).collect();
-    if mine.is_empty() {
+    if due.is_empty() || room == 0 {
         return;
     }
     let contacts = match engine.store().contacts().await {
@@ -47,7 +45,9 @@ pub(super) async fn send(engine: &Engine, pager: &Pager, tasks: &TaskTracker) {
         // A page without an address would be given up.
         Err(error) => return tracing::error!(error = format!("{error:#}"), "the contacts cannot be read; tried again"),
     };
-    for page in mine {
+    let mut mine = due;
+    preferred_first(&mut mine, &contacts);
+    for page in mine.into_iter().take(room) {
         match engine.claim_page(&page, &contacts).await {
             Ok(Some(sending)) => {
                 let (engine, pager, contacts) = (engine.clone(), pager.clone(), contacts.clone());
@@ -67,9 +67,22 @@ pub(super) async fn send(engine: &Engine, pager: &Pager, tasks: &TaskTracker) {
     }
 }
 
+/// Of pages to one contact that are due together, those by preferred ways go first.
+fn preferred_first(pages: &mut [store::pages::Page], contacts: &[Contact]) {
+    let is_together = |one: &store::pages::Page, other: &store::pages::Page| {
+        (one.incident, one.seq, &one.to.role, &one.to.name)
+            == (other.incident, other.seq, &other.to.role, &other.to.name)
+    };
+    for together in pages.chunk_by_mut(is_together) {
+        let to = &together[0].to;
+        let contact = contacts.iter().find(|one| one.role == to.role && one.name == to.name).cloned();
+        together.sort_by_key(|page| contact.as_ref().map(|contact| contact.rank(page.to.way)));
+    }
+}
+
 async fn deliver(engine: &Engine, pager: &Pager, sending: Sending, contacts: &[Contact]) -> anyhow::Result<()> {
     let page = &sending.page;
-    let instead = instead(page, contacts, pager);
+    let instead = instead(page, contacts, &|way| way.is_of_chat() || pager.can(way));
     let Some(to) = &sending.to else {
         let why = "the contact has no such address any more".to_owned();
         return engine.page_undeliverable(page, why, &instead).await;
@@ -120,14 +133,6 @@ async fn letter(engine: &Engine, sending: &Sending) -> anyhow::Result<Page> {
         may_repeat: page.may_repeat,
         drill: false,
     })
-}
-
-/// The contact's other ways, of every level: one of them may work.
-fn instead(page: &store::pages::Page, contacts: &[Contact], pager: &Pager) -> Vec<PageTo> {
-    let contact = contacts.iter().find(|one| one.role == page.to.role && one.name == page.to.name);
-    let Some(contact) = contact else { return Vec::new() };
-    let ways = contact.ways(Level::Emergency).into_iter().filter(|(way, _)| way.is_of_chat() || pager.can(*way));
-    ways.map(|(way, level)| PageTo { role: page.to.role.clone(), name: page.to.name.clone(), way, level }).collect()
 }
 
 fn pause(attempts: u32) -> Duration {

@@ -8,6 +8,7 @@ mod email;
 mod http;
 mod ntfy;
 mod pagerduty;
+pub mod trial;
 mod twilio;
 mod webhook;
 
@@ -157,14 +158,7 @@ impl Pager {
 
     /// Whether the settings have what a way needs. Never for the ways of chat.
     pub fn can(&self, way: Way) -> bool {
-        match way {
-            Way::Discord | Way::DirectMessage => false,
-            Way::Email => self.settings.email.is_some(),
-            Way::Sms | Way::Voice => self.settings.twilio.is_some(),
-            Way::Webhook => self.settings.webhook.is_some(),
-            Way::Pagerduty => self.settings.pagerduty.is_some(),
-            Way::Ntfy => self.settings.ntfy.is_some(),
-        }
+        !way.is_of_chat() && way.is_set_up(&self.settings)
     }
 
     /// Sends a page; the answer comes within [`LIMIT`].

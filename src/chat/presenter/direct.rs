@@ -13,7 +13,8 @@ use super::{
     Presenter,
 };
 use crate::{
-    engine::incidents::{Sending, page_key},
+    contacts::way::Way,
+    engine::incidents::{Sending, instead, page_key},
     progress::words,
 };
 
@@ -46,7 +47,12 @@ async fn send_all(presenter: &Presenter) -> anyhow::Result<()> {
         let Some(sending) = engine.claim_page(&page, &contacts).await? else { continue };
         match send(presenter, &sending).await {
             Ok(()) => engine.page_delivered(&sending.page).await?,
-            Err(why) => engine.page_undeliverable(&sending.page, why, &[]).await?,
+            Err(why) => {
+                // It may be the one way that they prefer: all others are used at once.
+                let can = |way: Way| way == Way::DirectMessage || presenter.pager.can(way);
+                let others = instead(&sending.page, &contacts, &can);
+                engine.page_undeliverable(&sending.page, why, &others).await?;
+            }
         }
     }
     Ok(())

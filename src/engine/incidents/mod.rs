@@ -28,7 +28,7 @@ pub use self::{
     due::Done,
     facts::{Beside, RunBeside},
     open::OpenError,
-    pages::{Sending, incident_key, page_key},
+    pages::{Sending, incident_key, instead, page_key},
 };
 use super::Engine;
 use crate::{

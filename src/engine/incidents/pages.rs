@@ -195,6 +195,13 @@ fn stand_in(link: &AckLink) -> DiscordId {
     DiscordId(u64::from_be_bytes(bytes) | 1 << 63)
 }
 
+/// The contact's other ways, of every level, the preferred ones first: one of them may work. `can` tells which are set up.
+pub fn instead(page: &Page, contacts: &[Contact], can: &dyn Fn(Way) -> bool) -> Vec<PageTo> {
+    let contact = contacts.iter().find(|one| one.role == page.to.role && one.name == page.to.name);
+    let ways = contact.map(|contact| contact.instead(can)).unwrap_or_default().into_iter();
+    ways.map(|(way, level)| PageTo { role: page.to.role.clone(), name: page.to.name.clone(), way, level }).collect()
+}
+
 /// The key of a page, the same in every repetition: 1 to 64 of a-z, 0-9 and `-`.
 pub fn page_key(page: &Page) -> String {
     if page.to.way == Way::Pagerduty {
