@@ -214,11 +214,9 @@ impl Row<'_> {
         }
         // The written runbook has roles only.
         let name = self.field(NAME).unwrap_or(&role).to_owned();
-        for (which, text) in [(ROLE, &role), (NAME, &name)] {
-            // That the role is missing is said already.
-            if !text.is_empty()
-                && let Err(unusable) = label(text)
-            {
+        // That the role is missing is said already, and that it cannot be a name, too, where there is none.
+        for which in [ROLE, NAME] {
+            if let Some(Err(unusable)) = self.field(which).map(label) {
                 problems.push(self.problem(which, unusable.0, ""));
             }
         }

@@ -79,5 +79,8 @@ async fn change(
 
 /// What is different, masked: a terminal's scroll-back is read by others, too.
 pub(super) fn tell(changes: &[ContactChange]) {
-    println!("{}", changes.iter().map(|change| readable(&words::told(change))).collect::<Vec<_>>().join("\n"));
+    for change in changes {
+        // What is bold in a chat.
+        println!("{}", readable(&words::told(change).replace("**", "")));
+    }
 }

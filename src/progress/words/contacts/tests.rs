@@ -42,9 +42,18 @@ fn a_change_is_told_masked_in_one_line() {
     let old = [before];
     let new = edit::set(&old, "omar", &wanted).unwrap();
     insta::assert_snapshot!(changed("Lena", Some(DiscordId(3)), &differences::between(&old, &new)), @r"Lena (<@3>): **Omar** (Database \*Administrator\*) is changed: Discord user is empty now, primary `+49 •• •••••67`, prefers sms, no longer verified");
-    insta::assert_snapshot!(changed("root (host)", None, &differences::between(&[], &old)), @"");
-    insta::assert_snapshot!(done(&differences::between(&old, &[])), @"");
-    insta::assert_snapshot!(really_remove(&old[0], &["DBA".to_owned()]), @"");
+    let added = changed("root (host)", None, &differences::between(&[], &old));
+    assert_eq!(
+        added,
+        "root (host): **Omar** (Database \\*Administrator\\*) is added: Discord user <@400000000000000002>, primary \
+         `+1-5••-•••-••11`, emergency `d••@\u{200b}antbot.local`, prefers voice sms, verified by Lena"
+    );
+    assert_eq!(
+        done(&differences::between(&old, &[])),
+        "• **Omar** (Database \\*Administrator\\*) is removed\nThe channel is told."
+    );
+    let question = really_remove(&old[0], &["DBA".to_owned()]);
+    assert!(question.starts_with("Remove **Omar**") && question.ends_with("calls in a disaster: DBA."), "{question}");
 }
 
 proptest! {
