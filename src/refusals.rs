@@ -4,7 +4,7 @@ use crate::{
     access::Refusal,
     clock::Timestamp,
     engine::incidents::{DeedError, OpenError},
-    engine::{AbortError, AnswerError, Engine, LockdownError, RequestError, ReviewError, UndoError},
+    engine::{AbortError, AnswerError, ContactError, Engine, LockdownError, RequestError, ReviewError, UndoError},
     progress::words,
 };
 
@@ -133,6 +133,21 @@ pub fn undo_error(engine: &Engine, error: &UndoError) -> String {
         UndoError::Refused(refusal) => self::refusal("undo", refusal),
         UndoError::Request(error) => request_error(engine, "undo", error),
         UndoError::Store(error) => {
+            tracing::error!(error = format!("{error:#}"), "the store failed");
+            words::store_failed()
+        }
+    }
+}
+
+/// Why the contacts are as they were, or nobody was sent a test; and what to do.
+pub fn contact_error(error: &ContactError) -> String {
+    match error {
+        ContactError::Refused(refusal) => self::refusal("contacts", refusal),
+        ContactError::Throttled { wait } => words::throttled(*wait),
+        ContactError::LockedDown(lockdown) => words::contacts::locked_down(lockdown),
+        ContactError::Edit(error) => words::contacts::not_changed(error),
+        ContactError::TestedJustNow { wait } => words::contacts::tested_just_now(*wait),
+        ContactError::Store(error) => {
             tracing::error!(error = format!("{error:#}"), "the store failed");
             words::store_failed()
         }

@@ -55,7 +55,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "chat",
         &[
-            "clock", "ids", "config", "runbook", "run", "contacts", "incident", "store", "access", "engine",
+            "clock", "ids", "config", "runbook", "run", "contacts", "incident", "store", "access", "engine", "paging",
             "progress", "refusals",
         ],
     ),

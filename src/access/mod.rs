@@ -222,6 +222,31 @@ pub fn contacts(settings: &Settings, caller: &Caller) -> Result<Numbers, Refusal
     Ok(if whole.is_ok() { Numbers::Whole } else { Numbers::Masked })
 }
 
+/// Whether `caller` may change the contacts table: whoever sees it, and has a role for that.
+///
+/// # Errors
+/// The first rule that refuses it.
+pub fn edit_contacts(settings: &Settings, caller: &Caller) -> Result<(), Refusal> {
+    contacts(settings, caller)?;
+    has_role(settings, contact_editing_roles(settings), &caller.roles)
+}
+
+/// Whether `caller` may try out whether a contact is reached, and say so: whoever may change the table, and the contact
+/// themself. `contact` is who that is in Discord.
+///
+/// # Errors
+/// The first rule that refuses it.
+pub fn vouch_for_contact(settings: &Settings, contact: Option<DiscordId>, caller: &Caller) -> Result<(), Refusal> {
+    takes_commands(settings, caller)?;
+    if contact == Some(caller.person.id) { Ok(()) } else { edit_contacts(settings, caller) }
+}
+
+/// The roles of [`edit_contacts`].
+pub fn contact_editing_roles(settings: &Settings) -> &[String] {
+    let named = &settings.contacts;
+    if named.edit.is_empty() { &named.numbers } else { &named.edit }
+}
+
 /// Whether `caller` may open, acknowledge and close incidents, wherever: most of it is done in an incident's own thread.
 ///
 /// # Errors

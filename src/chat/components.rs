@@ -3,13 +3,14 @@
 
 use serenity::all::{ActionRowComponent, ComponentInteraction, CreateInteractionResponse, InputText, ModalInteraction};
 
-use super::{Desk, handler::caller, incidents, render, slip::Slip};
+use super::{Desk, handler::caller, incidents, own, render, slip::Slip};
 use crate::{
     access::{self, Caller},
     engine::{AnswerError, Engine, Request, Submitted},
     ids::RunId,
     progress::{
         button::{ButtonId, ModalId},
+        contact::ContactButton,
         incident::{CloseForm, IncidentButton},
         words,
     },
@@ -35,6 +36,9 @@ pub(super) async fn clicked(desk: &Desk, click: ComponentInteraction) {
     };
     if let Some(button) = IncidentButton::parse(&click.data.custom_id) {
         return incidents::clicked(desk, &slip, &who, &button, &click.id.to_string()).await;
+    }
+    if let Some(button) = ContactButton::parse(&click.data.custom_id) {
+        return Box::pin(own::contacts::clicked(desk, &slip, &who, &button, &click.id.to_string())).await;
     }
     let Some(button) = ButtonId::parse(&click.data.custom_id) else {
         return slip.say(desk, &words::stale_button()).await;

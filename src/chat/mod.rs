@@ -39,7 +39,7 @@ use tokio::{sync::Notify, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use self::{presenter::Presenter, rest::Rest, supervisor::Supervisor};
-use crate::engine::Engine;
+use crate::{engine::Engine, paging::Pager};
 pub(crate) use presenter::live;
 
 /// How to reach Discord.
@@ -124,6 +124,8 @@ struct Desk {
     engine: Engine,
     rest: Arc<Rest>,
     presenter: Arc<Presenter>,
+    /// For the ways of paging that are not chat's own.
+    pager: Pager,
     /// drbot's own, not serenity's.
     runtime: tokio::runtime::Handle,
     /// Known once Discord has been ready; 0 before.
@@ -152,18 +154,19 @@ pub struct Chat {
 }
 
 impl Chat {
-    /// Connects. Returns at once; problems are logged, and those that do not pass end [`Chat::ended`].
+    /// Connects; `pager` has the ways of paging that are not chat's own. Returns at once; problems are logged, and those that do not pass end [`Chat::ended`].
     ///
     /// # Errors
     /// When the address is not to be trusted.
-    pub fn start(settings: Settings, engine: Engine) -> Result<Self> {
+    pub fn start(settings: Settings, engine: Engine, pager: Pager) -> Result<Self> {
         let rest = Arc::new(Rest::new(&settings, engine.clock().clone())?);
         let (stop, ended) = (CancellationToken::new(), CancellationToken::new());
-        let presenter = Presenter::new(engine.clone(), rest.clone(), settings.timing.clone());
+        let presenter = Presenter::new(engine.clone(), rest.clone(), pager.clone(), settings.timing.clone());
         let desk = Arc::new(Desk {
             engine,
             rest,
             presenter: presenter.clone(),
+            pager,
             runtime: tokio::runtime::Handle::current(),
             application: AtomicU64::new(0),
             ready: Notify::new(),

@@ -22,6 +22,7 @@ const PAUSE: Duration = Duration::from_millis(150);
 
 const MESSAGE: u8 = 4;
 const DEFERRED: u8 = 5;
+const UPDATE: u8 = 7;
 const CHOICES: u8 = 8;
 const AUTOCOMPLETE: u64 = 4;
 const EPHEMERAL: u64 = 1 << 6;
@@ -99,9 +100,29 @@ impl Slip {
         self.respond(desk, json!({"type": MESSAGE, "data": data})).await;
     }
 
+    /// The first answer, as a message with buttons for the one who asked; where that cannot be, a text.
+    pub(super) async fn ask(&self, desk: &Desk, mut body: Value, otherwise: &str) {
+        body["flags"] = json!(EPHEMERAL);
+        if !self.respond(desk, json!({"type": MESSAGE, "data": body})).await {
+            self.say_in_channel(desk, otherwise).await;
+        }
+    }
+
+    /// The first answer to a click: in the place of the message that the button was below.
+    pub(super) async fn put_in_place(&self, desk: &Desk, body: Value) {
+        let text = body["content"].as_str().unwrap_or_default().to_owned();
+        if !self.respond(desk, json!({"type": UPDATE, "data": body})).await {
+            self.say_in_channel(desk, &text).await;
+        }
+    }
+
     /// What the one who asked waits for after the acknowledgement.
     pub(super) async fn fill_in(&self, desk: &Desk, text: &str) -> bool {
-        let body = json!({"content": text, "allowed_mentions": {"parse": []}});
+        self.fill_in_body(desk, json!({"content": text, "allowed_mentions": {"parse": []}})).await
+    }
+
+    /// The same, with more than a text.
+    pub(super) async fn fill_in_body(&self, desk: &Desk, body: Value) -> bool {
         let call = Call::edit_original(self.application, &self.token, body);
         let result = repeat(desk, FILL_IN, &call).await;
         if let Err(trouble) = &result {

@@ -59,9 +59,9 @@ impl Bot {
         let actions = Arc::new(RealActions::new());
         let engine = Engine::start(configuration, store, actions, secrets, clock).await?;
         let pager = pager(&engine)?;
-        let escalation = Escalation::start(engine.clone(), pager);
+        let escalation = Escalation::start(engine.clone(), pager.clone());
         let (web, heart) = listen(listener, &alerts, figures, &engine, escalation.pulse())?;
-        let chat = Chat::start(discord, engine.clone())?;
+        let chat = Chat::start(discord, engine.clone(), pager)?;
         let console = Console::start(&common.data, engine.clone(), Attendance::Bot);
         let watching = tokio::spawn(watch(common.config.clone(), engine.clone()));
         Ok(Self { engine, chat, _web: web, _heart: heart, console, escalation, watching })

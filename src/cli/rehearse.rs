@@ -92,7 +92,7 @@ pub(super) async fn run(common: &Common, arguments: Arguments, secrets: Secrets,
 async fn seed_contacts(common: &Common, bot: &Bot) -> Result<()> {
     let file = common.config.join("contacts.csv");
     if file.exists() && bot.engine.store().contacts().await?.is_empty() {
-        bot.engine.store().replace_contacts(&contacts::read(&file)?).await?;
+        bot.engine.store().replace_contacts(&contacts::read(&file, bot.engine.clock().now())?.contacts).await?;
     }
     Ok(())
 }

@@ -39,6 +39,7 @@ pub fn check(document: &Document<'_>, settings: &Settings) -> Vec<Problem> {
     for (table, key, roles) in [
         ("contacts", "roles", &settings.contacts.roles),
         ("contacts", "numbers", &settings.contacts.numbers),
+        ("contacts", "edit", &settings.contacts.edit),
         ("incidents", "roles", &settings.incidents.roles),
         ("incidents", "deadline", &settings.incidents.deadline),
         ("lockdown", "roles", &settings.lockdown.roles),

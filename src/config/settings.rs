@@ -231,7 +231,7 @@ pub fn default_ladder() -> Vec<RungSettings> {
         .to_vec()
 }
 
-/// Who may see the contacts table. Nobody when left out.
+/// Who may see the contacts table, and who may change it. Nobody when left out.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ContactSettings {
@@ -241,6 +241,9 @@ pub struct ContactSettings {
     /// Those of them that see numbers whole, in an answer that nobody else sees.
     #[serde(default)]
     pub numbers: Vec<String>,
+    /// Those of `roles` that may change it, and say whether a contact is reached; those of `numbers` when left out.
+    #[serde(default)]
+    pub edit: Vec<String>,
 }
 
 /// Who may open, acknowledge and close incidents. Nobody when left out.

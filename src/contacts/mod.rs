@@ -1,17 +1,31 @@
 //! The contacts table: who is called in a disaster, and how.
 //!
-//! One row a person (or a desk): a role, a name, a Discord user, two telephone numbers, an emergency address. What must
-//! stay true: numbers and addresses are masked wherever more than one person reads them.
+//! One row a person (or a desk): a role, a name, a Discord user, two telephone numbers, an emergency address, the ways that
+//! they prefer, and when somebody last saw that they are reached. What must stay true: numbers and addresses are masked
+//! wherever more than one person reads them, and a verification is of the addresses that are there.
 
 pub mod dial;
+pub mod differences;
+pub mod edit;
 pub mod file;
 pub mod ladder;
+pub mod prefer;
 pub mod reach;
 pub mod way;
 
 use std::fmt;
 
-use crate::config::settings::DiscordId;
+use chrono::TimeDelta;
+
+use self::way::Way;
+use crate::{clock::Timestamp, config::settings::DiscordId};
+
+/// More rows than anybody can call.
+pub const MOST: usize = 200;
+/// The longest role or name.
+pub const LONGEST: usize = 80;
+/// A verification is good for so long: numbers change, and nobody says so.
+pub const VERIFIED_FOR: TimeDelta = TimeDelta::days(90);
 
 /// A row of the contacts table. Role and name together name it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +37,42 @@ pub struct Contact {
     pub primary: Option<Phone>,
     pub secondary: Option<Phone>,
     pub emergency: Option<Address>,
+    /// The ways that they want to be paged by, first things first; empty when they do not care.
+    pub prefers: Vec<Way>,
+    /// Void when one of the addresses is changed.
+    pub verified: Option<Verified>,
+}
+
+/// Somebody has seen that a contact is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verified {
+    pub at: Timestamp,
+    pub by: String,
+}
+
+impl Contact {
+    /// `Omar (Database Administrator)`.
+    pub fn title(&self) -> String {
+        format!("{} ({})", self.name, self.role)
+    }
+
+    /// Whether it is the same row: role and name together name it.
+    pub fn is_row(&self, other: &Self) -> bool {
+        self.role == other.role && self.name == other.name
+    }
+
+    /// Whether it is reached where the other is.
+    pub fn has_addresses_of(&self, other: &Self) -> bool {
+        self.discord == other.discord
+            && self.primary == other.primary
+            && self.secondary == other.secondary
+            && self.emergency == other.emergency
+    }
+
+    /// Whether somebody should see to it that they are still reached.
+    pub fn is_to_be_verified(&self, now: Timestamp) -> bool {
+        self.verified.as_ref().is_none_or(|verified| now - verified.at > VERIFIED_FOR)
+    }
 }
 
 /// A telephone number in the international form.

@@ -39,7 +39,7 @@ pub fn callees<'a>(
             if callees.iter().any(|callee| callee.role == contact.role && callee.name == contact.name) {
                 continue;
             }
-            let ways = contact.ways(level).into_iter().filter(|(way, _)| can(*way)).collect::<Vec<_>>();
+            let ways = contact.paged_by(level, can);
             if (contact.discord.is_none() || !can(Way::Discord)) && ways.is_empty() {
                 note(format!("{} ({})", contact.name, contact.role));
             } else {

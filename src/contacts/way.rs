@@ -59,6 +59,9 @@ impl Way {
         }
     }
 
+    /// Those that go to a single contact's own address, and that somebody can prefer.
+    pub const PERSONAL: [Self; 4] = [Self::DirectMessage, Self::Email, Self::Sms, Self::Voice];
+
     /// Those that go to whoever listens there, and to no single contact.
     pub const SHARED: [Self; 3] = [Self::Webhook, Self::Pagerduty, Self::Ntfy];
 
@@ -71,12 +74,7 @@ impl Way {
         }
     }
 
-    /// Whether it is chat that speaks this way, and nobody else.
-    pub fn is_of_chat(self) -> bool {
-        matches!(self, Self::Discord | Self::DirectMessage)
-    }
-
-    /// Whether the settings have what it needs. Those of chat need nothing but chat.
+    /// Whether the settings have what it needs. Chat needs nothing of them.
     pub fn is_set_up(self, paging: &PagingSettings) -> bool {
         match self {
             Self::Discord | Self::DirectMessage => true,
@@ -86,6 +84,11 @@ impl Way {
             Self::Pagerduty => paging.pagerduty.is_some(),
             Self::Ntfy => paging.ntfy.is_some(),
         }
+    }
+
+    /// Whether it is chat that speaks this way, and nobody else.
+    pub fn is_of_chat(self) -> bool {
+        matches!(self, Self::Discord | Self::DirectMessage)
     }
 
     /// Where a contact is reached this way, first things first: nowhere, when the contact lacks what the way needs, or when
@@ -193,6 +196,8 @@ mod tests {
             primary: None,
             secondary: Some(Phone::parse("+1 555 010 0112").unwrap()),
             emergency: None,
+            prefers: Vec::new(),
+            verified: None,
         };
         assert_eq!(Way::Voice.reaches(&contact), [To::Phone(Phone::parse("+1 555 010 0112").unwrap())]);
         assert_eq!(Way::Email.reaches(&contact), []);

@@ -7,6 +7,7 @@
 
 mod abort;
 mod answers;
+mod contacts;
 mod driver;
 pub mod failpoint;
 mod glass;
@@ -29,7 +30,7 @@ mod versions;
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError, RwLock as StdRwLock},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result};
@@ -40,11 +41,11 @@ use self::live::Live;
 pub use self::{
     abort::AbortError,
     answers::AnswerError,
+    contacts::{ContactError, ContactsSeen},
     glass::ReviewError,
     identity::Identity,
     live::{LiveProgress, Snapshot},
     lockdown::LockdownError,
-    pages::ContactsSeen,
     preview::LOOK,
     request::{Request, RequestError, Submitted, providers},
     reversal::UndoError,
@@ -98,6 +99,8 @@ struct Inner {
     /// Runs whose servers were seen to be the recorded ones.
     identified: Mutex<HashMap<RunId, identity::Identified>>,
     throttle: Throttle,
+    /// When each contact was sent a test last.
+    tests: Mutex<HashMap<String, Instant>>,
     /// Made for previews: nothing is taken over, sampled or remembered.
     only_looks: bool,
     tasks: TaskTracker,
@@ -178,6 +181,7 @@ impl Engine {
         Self(Arc::new(Inner {
             only_looks,
             throttle: Throttle::new(&configuration.settings.limits),
+            tests: Mutex::default(),
             configuration: StdRwLock::new(Arc::new(configuration)),
             store,
             actions,

@@ -1,22 +1,12 @@
-//! Calling people: the claim of a rung, and who may see whom would be called.
+//! Calling people: the claim of a rung.
 
-use super::{Engine, RequestError, live::AppendError};
+use super::{Engine, live::AppendError};
 use crate::{
-    access::{self, Caller, Numbers},
     contacts::{Contact, ladder},
     ids::RunId,
     run::event::{Event, Paged},
     store::rungs::DueRung,
 };
-
-/// The contacts table, for somebody.
-#[derive(Debug)]
-pub struct ContactsSeen {
-    pub contacts: Vec<Contact>,
-    pub numbers: Numbers,
-    /// Names in the policies that no contact has.
-    pub gaps: Vec<String>,
-}
 
 impl Engine {
     /// Uses a rung that is due: calls its people, once. It is decided by the run as it is at this moment, so nobody is
@@ -49,30 +39,6 @@ impl Engine {
             Err(PageError::NotNeeded) => Ok(false),
             Err(PageError::Append(error)) => Err(error.into()),
         }
-    }
-
-    /// The contacts table, as far as somebody may see it.
-    ///
-    /// # Errors
-    /// Why not.
-    pub async fn contacts(&self, caller: &Caller) -> Result<ContactsSeen, RequestError> {
-        let configuration = self.configuration();
-        let settings = &configuration.settings;
-        let numbers = access::contacts(settings, caller)?;
-        self.0.throttle.count(caller.person.id).map_err(|wait| RequestError::Throttled { wait })?;
-        let contacts = self.0.store.contacts().await.map_err(RequestError::Store)?;
-        let gaps = self.gaps(&contacts);
-        Ok(ContactsSeen { contacts, numbers, gaps })
-    }
-
-    /// Names in the policies of drbot.toml that no contact has.
-    pub fn gaps(&self, contacts: &[Contact]) -> Vec<String> {
-        let configuration = self.configuration();
-        let settings = &configuration.settings;
-        let rungs = settings.escalation.iter().flat_map(|rung| &rung.page);
-        let responsible = settings.scenario.values().flat_map(|scenario| &scenario.responsible);
-        let named = rungs.chain(responsible).chain(&settings.break_glass.page);
-        ladder::gaps(named, contacts)
     }
 
     /// Whether a run is under way here.

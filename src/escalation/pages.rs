@@ -20,6 +20,7 @@ use crate::{
     incident::event::{Delivery, Paged},
     paging::{Page, Pager, Sent, Settled},
     progress::words,
+    store,
 };
 
 /// So many are on their way at once by one way.
@@ -61,6 +62,8 @@ pub(super) async fn send(engine: &Engine, ways: &Ways, room: &Room, tasks: &Task
         // A page without an address would be given up.
         Err(error) => return tracing::error!(error = format!("{error:#}"), "the contacts cannot be read; tried again"),
     };
+    let mut due = due;
+    preferred_first(&mut due, &contacts);
     for page in due {
         let Some(Ok(place)) = room.0.get(&page.to.way).map(|room| room.clone().try_acquire_owned()) else { continue };
         match engine.claim_page(&page, &contacts).await {
@@ -74,6 +77,19 @@ pub(super) async fn send(engine: &Engine, ways: &Ways, room: &Room, tasks: &Task
             Ok(None) => {}
             Err(error) => tracing::error!(error = format!("{error:#}"), "a page cannot be claimed; it is tried again"),
         }
+    }
+}
+
+/// Of pages to one contact that are due together, those by preferred ways go first.
+fn preferred_first(pages: &mut [store::pages::Page], contacts: &[Contact]) {
+    let is_together = |one: &store::pages::Page, other: &store::pages::Page| {
+        (one.incident, one.seq, &one.to.role, &one.to.name)
+            == (other.incident, other.seq, &other.to.role, &other.to.name)
+    };
+    for together in pages.chunk_by_mut(is_together) {
+        let to = &together[0].to;
+        let contact = contacts.iter().find(|one| one.role == to.role && one.name == to.name).cloned();
+        together.sort_by_key(|page| contact.as_ref().map(|contact| contact.rank(page.to.way)));
     }
 }
 

@@ -8,6 +8,7 @@ mod email;
 mod http;
 mod ntfy;
 mod pagerduty;
+pub mod trial;
 mod twilio;
 mod webhook;
 

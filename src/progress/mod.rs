@@ -3,6 +3,7 @@
 
 pub mod button;
 pub mod card;
+pub mod contact;
 pub mod incident;
 pub mod outside;
 pub mod paper;

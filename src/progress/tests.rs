@@ -373,9 +373,9 @@ fn calls_say_what_is_being_done_and_what_is_left() {
         words::page("<@3>", &after.state, &late, at(1700), at(1701), link),
         words::page("", &Story::asked().restored().state, &nobody, at(1801), at(1900), link),
         shown.value.clone(),
-        words::contacts(&contacts(), &["Security".to_owned()], false),
-        words::contacts(&contacts(), &[], true),
-        words::contacts(&[], &[], false),
+        words::contacts::table(&contacts(), &["Security".to_owned()], false, at(0)),
+        words::contacts::table(&contacts(), &[], true, at(0)),
+        words::contacts::table(&[], &[], false, at(0)),
     ];
     insta::assert_snapshot!("calls", calls.join("\n\n"));
 }
@@ -384,5 +384,5 @@ fn contacts() -> Vec<Contact> {
     let text = "Role,Name,Discord,Primary,Secondary,Emergency\n\
                 Database *Administrator*,Omar,400000000000000002,+1-555-010-0111,+1-555-010-0112,dba@antbot.local\n\
                 Lead,@everyone,,+49 30 1234567,,\n";
-    crate::contacts::file::parse(Path::new("contacts.csv"), text).unwrap()
+    crate::contacts::file::parse(Path::new("contacts.csv"), text, at(0)).unwrap().contacts
 }

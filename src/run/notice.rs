@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{event::Called, lockdown::Lockdown};
-use crate::{clock::Timestamp, fingerprint::Part, ids::RunId};
+use crate::{clock::Timestamp, config::settings::DiscordId, fingerprint::Part, ids::RunId};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "notice", rename_all = "kebab-case")]
@@ -39,4 +39,37 @@ pub enum Notice {
         parts: Vec<Part>,
         by: String,
     },
+    /// Others are called than before, or elsewhere.
+    ContactsChanged {
+        by: String,
+        /// Who that is in Discord; on the host there is nobody.
+        user: Option<DiscordId>,
+        changes: Vec<ContactChange>,
+    },
+}
+
+/// One row of the contacts table that is another by now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContactChange {
+    pub role: String,
+    pub name: String,
+    pub what: RowChange,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RowChange {
+    Added(Vec<FieldChange>),
+    Changed(Vec<FieldChange>),
+    Removed,
+    /// Somebody has seen that they are reached; nothing else is changed.
+    Verified,
+}
+
+/// A field of such a row, and what stands in it now: a number or an address only as it may be shown to everybody.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FieldChange {
+    pub field: String,
+    /// Empty when nothing does.
+    pub now: String,
 }

@@ -1,13 +1,15 @@
 //! Logs: one line an event, readable or JSON, to standard error.
 //!
 //! A line is readable on its own and its fields can be queried: `run`, `step`, `event`, `error`. What must stay true:
-//! no secret is ever in a log. Whoever logs keeps them out; the writer masks by value whatever slipped through.
+//! no secret is ever in a log. Whoever logs keeps them out; the writer masks by value whatever slipped through. And what is
+//! typed into a command is not logged as it came, however much is logged: it may be somebody's telephone number.
 
 use std::io::{self, Write};
 
 use anyhow::{Result, anyhow};
 use clap::ValueEnum;
-use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
+use tracing::{Level, Metadata};
+use tracing_subscriber::{EnvFilter, filter::filter_fn, fmt::MakeWriter, prelude::*};
 
 use crate::config::secrets::Secrets;
 
@@ -21,6 +23,9 @@ pub enum Format {
     Json,
 }
 
+/// What carries Discord's messages: their spans and their finer lines show them whole.
+const CARRIERS: [&str; 4] = ["serenity", "tungstenite", "tokio_tungstenite", "hyper"];
+
 /// Sets up logging for the process.
 ///
 /// # Errors
@@ -30,10 +35,18 @@ pub fn start(filter: Option<&str>, format: Format, secrets: Secrets) -> Result<(
         .map_err(|error| anyhow!("DRBOT_LOG is no filter ({error}); write it like \"info\" or \"drbot=debug\""))?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(Masked(secrets));
     let result = match format {
-        Format::Json => builder.json().flatten_event(true).try_init(),
-        Format::Readable => builder.with_target(false).with_ansi(io::IsTerminal::is_terminal(&io::stderr())).try_init(),
+        Format::Json => builder.json().flatten_event(true).finish().with(filter_fn(is_discreet)).try_init(),
+        Format::Readable => {
+            let builder = builder.with_target(false).with_ansi(io::IsTerminal::is_terminal(&io::stderr()));
+            builder.finish().with(filter_fn(is_discreet)).try_init()
+        }
     };
     result.map_err(|error| anyhow!("logging cannot be set up: {error}"))
+}
+
+fn is_discreet(what: &Metadata<'_>) -> bool {
+    let carries = |name: &&str| what.target() == *name || what.target().starts_with(&format!("{name}::"));
+    !CARRIERS.iter().any(|name| carries(&name)) || what.is_event() && *what.level() <= Level::INFO
 }
 
 struct Masked(Secrets);

@@ -116,8 +116,9 @@ async fn contacts_are_shown_to_whom_they_may_be_and_numbers_to_fewer() {
     let mut bot = Bot::alone(&stage);
     bot.start();
     stage.ready().await;
-    let contacts =
-        async |person: &str, options: Value| stage.person(person).types("contacts", options).await["response"].clone();
+    let contacts = async |person: &str, options: Value| {
+        stage.person(person).types("contacts list", options).await["response"].clone()
+    };
     let none = contacts("Dana", json!({})).await;
     assert!(none["embeds"][0]["description"].as_str().unwrap().contains("drbot contacts import"), "{none}");
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/contacts.csv");
@@ -163,4 +164,5 @@ async fn a_file_with_mistakes_changes_nothing_and_the_table_comes_back_as_it_wen
     assert_eq!(String::from_utf8(printed.stdout).unwrap(), std::fs::read_to_string(file).unwrap());
     let listed = said(&drbot(&bot, &["contacts", "list"]).await);
     assert!(listed.contains("Security Team: Lena") && listed.contains("+1-555-010-0121"), "{listed}");
+    assert!(listed.contains("⚠ not verified"), "{listed}");
 }

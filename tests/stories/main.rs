@@ -14,6 +14,7 @@ mod alone;
 mod bad_days;
 mod check;
 mod cli;
+mod contacts;
 mod documents;
 mod engine;
 mod failover;

@@ -2,7 +2,7 @@
 //! carries a command out, so that a new one is a line here and a module beside.
 
 mod abort;
-mod contacts;
+pub(super) mod contacts;
 mod incident;
 mod lockdown;
 mod postmortem;

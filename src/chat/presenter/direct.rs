@@ -66,8 +66,7 @@ async fn send_all(presenter: &Arc<Presenter>) -> anyhow::Result<()> {
 
 async fn deliver(presenter: &Presenter, sending: &Sending, contacts: &[Contact]) {
     let engine = &presenter.engine;
-    let paging = engine.configuration().settings.paging.clone();
-    let can = |way: Way| way.is_set_up(&paging);
+    let can = |way: Way| way.is_of_chat() || presenter.pager.can(way);
     let sending_it = Box::pin(send(presenter, sending));
     let fate = match engine.clock().timeout(LIMIT, sending_it).await {
         Some(Ok(())) => Fate::Delivered,

@@ -24,7 +24,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::shower::Shower;
 use super::{Timing, metrics, rest::Rest};
-use crate::{engine::Engine, ids::RunId, progress};
+use crate::{engine::Engine, ids::RunId, paging::Pager, progress};
 
 /// How long the last words may take when drbot stops.
 const LAST_WORDS: Duration = Duration::from_secs(3);
@@ -33,6 +33,7 @@ const LAST_WORDS: Duration = Duration::from_secs(3);
 pub(super) struct Presenter {
     engine: Engine,
     rest: Arc<Rest>,
+    pager: Pager,
     timing: Timing,
     /// Runs that are being shown, and what wakes their showers.
     shown: Mutex<HashMap<RunId, watch::Sender<()>>>,
@@ -43,10 +44,11 @@ pub(super) struct Presenter {
 }
 
 impl Presenter {
-    pub(super) fn new(engine: Engine, rest: Arc<Rest>, timing: Timing) -> Arc<Self> {
+    pub(super) fn new(engine: Engine, rest: Arc<Rest>, pager: Pager, timing: Timing) -> Arc<Self> {
         Arc::new(Self {
             engine,
             rest,
+            pager,
             timing,
             shown: Mutex::default(),
             tasks: TaskTracker::new(),

@@ -1,6 +1,6 @@
 //! What the whole channel is told that belongs to no run, in order; kept in the store until Discord has it.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -20,6 +20,9 @@ use crate::{
     store::notices::WaitingNotice,
 };
 
+/// How often it is looked for what nobody announced: what was changed on the host.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
 pub(super) const RED: u32 = 0xe7_4c3c;
 const BLUE: u32 = 0x34_98db;
 
@@ -35,9 +38,10 @@ pub(super) async fn keep(presenter: Arc<Presenter>, stop: CancellationToken) {
             }
         };
         let clock = presenter.engine.clock();
+        let pause = if goes_on { LOOK_EVERY } else { presenter.timing.patience };
         tokio::select! {
             changed = news.changed() => if changed.is_err() { return },
-            () = clock.sleep(presenter.timing.patience), if !goes_on => {}
+            () = clock.sleep(pause) => {}
             () = stop.cancelled() => return,
         }
     }

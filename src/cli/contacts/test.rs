@@ -7,14 +7,14 @@ use anyhow::{Result, bail};
 use super::super::Common;
 use crate::{
     clock::Clock,
-    config::{load::Configuration, secrets::Secrets, settings::Priority},
+    config::{load::Configuration, secrets::Secrets},
     contacts::{
         Contact,
         way::{To, Way},
     },
     ids::random_token,
-    paging::{Page, Pager, Sent, Settled},
-    progress::words::{duration, paging::test_page},
+    paging::{Pager, trial::outcome},
+    progress::{outside::harmless, words::contacts as words},
     store::Store,
 };
 
@@ -39,7 +39,7 @@ pub(super) async fn run(common: &Common, arguments: Arguments, secrets: Secrets,
     let ways = ways(&pager, arguments.way)?;
     let (mut sent, mut good) = (0, true);
     for contact in &chosen {
-        println!("{}: {}", contact.role, contact.name);
+        println!("{}", harmless(&format!("{}: {}", contact.role, contact.name)));
         for way in &ways {
             for to in way.reaches(contact) {
                 sent += 1;
@@ -59,7 +59,7 @@ fn chosen(contacts: Vec<Contact>, who: &str) -> Result<Vec<Contact>> {
     let fits = |contact: &Contact| contact.role.to_lowercase() == wanted || contact.name.to_lowercase() == wanted;
     let (chosen, others): (Vec<_>, Vec<_>) = contacts.into_iter().partition(fits);
     if chosen.is_empty() {
-        let known: Vec<_> = others.iter().map(|contact| format!("{} ({})", contact.name, contact.role)).collect();
+        let known: Vec<_> = others.iter().map(|contact| harmless(&contact.title())).collect();
         let known = if known.is_empty() { "nobody yet".to_owned() } else { known.join(", ") };
         bail!("nobody is called `{who}`; there is {known}");
     }
@@ -70,7 +70,7 @@ fn chosen(contacts: Vec<Contact>, who: &str) -> Result<Vec<Contact>> {
 fn ways(pager: &Pager, only: Option<Way>) -> Result<Vec<Way>> {
     match only {
         Some(way) if way.is_of_chat() => {
-            bail!("the bot speaks in Discord, and nobody else: /contacts shows who is there")
+            bail!("the bot speaks in Discord, and nobody else: /contacts test there")
         }
         Some(way) if !pager.can(way) => bail!("pages by {way} are not set up: see [paging] in drbot.toml"),
         Some(way) => Ok(vec![way]),
@@ -86,43 +86,10 @@ fn ways(pager: &Pager, only: Option<Way>) -> Result<Vec<Way>> {
 
 /// Sends a test, says what came of it, and whether it was good.
 async fn send(pager: &Pager, way: Way, to: &To, contact: &Contact) -> bool {
-    let who = format!("{} ({})", contact.name, contact.role);
-    let (subject, text, short) = test_page(&who, way.name());
-    let page = Page {
-        key: format!("test-{}", random_token()),
-        who,
-        subject,
-        text,
-        short,
-        link: None,
-        code: None,
-        priority: Priority::Medium,
-        may_repeat: false,
-        drill: false,
-    };
-    let sent = pager.send(way, to, &page).await;
-    let good = matches!(sent, Sent::Delivered { .. });
-    println!("    {way:<10} {to:<26} {}", outcome(&sent));
-    if !good {
-        return false;
+    let trial = pager.try_out(way, to, contact, format!("test-{}", random_token())).await;
+    println!("    {way:<10} {to:<26} {}", outcome(&trial.sent));
+    if let Some(left) = &trial.left_open {
+        println!("    {way:<10} {}", words::left_open(&outcome(left)));
     }
-    // Nobody is to be woken by a test that stays open.
-    match pager.settle(way, &page.key, Settled::Resolved).await {
-        None | Some(Sent::Delivered { .. }) => true,
-        Some(left) => {
-            println!("    {way:<10} could not be told that the test is over: {}", outcome(&left));
-            false
-        }
-    }
-}
-
-fn outcome(sent: &Sent) -> String {
-    match sent {
-        Sent::Delivered { receipt: Some(receipt) } => format!("taken ({receipt})"),
-        Sent::Delivered { receipt: None } => "taken".to_owned(),
-        Sent::Failed { why, again_after: Some(wait) } => format!("failed: {why}; again after {}", duration(*wait)),
-        Sent::Failed { why, again_after: None } => format!("failed: {why}"),
-        Sent::Refused { why } => format!("refused: {why}"),
-        Sent::Unknown { why } => format!("unknown, it may have arrived: {why}"),
-    }
+    trial.is_good()
 }

@@ -48,6 +48,8 @@ fn contact(role: &str, name: &str, user: u64) -> Contact {
         primary: Some(Phone::parse("+49 30 1234567").unwrap()),
         secondary: None,
         emergency: None,
+        prefers: Vec::new(),
+        verified: None,
     }
 }
 

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::AppendError;
 use crate::{
     clock::Timestamp,
-    config::settings::{DiscordId, Level},
+    config::settings::DiscordId,
     contacts::{
         Contact,
         way::{To, Way},
@@ -222,10 +222,9 @@ fn contact_of<'a>(page: &Page, contacts: &'a [Contact]) -> Option<&'a Contact> {
     contacts.iter().find(|one| one.role == page.to.role && one.name == page.to.name)
 }
 
-/// The contact's other ways, of every level: one of them may work.
+/// The contact's other ways, of every level, the preferred ones first: one of them may work.
 fn instead(page: &Page, contacts: &[Contact], can: &dyn Fn(Way) -> bool) -> Vec<PageTo> {
-    let Some(contact) = contact_of(page, contacts) else { return Vec::new() };
-    let ways = contact.ways(Level::Emergency).into_iter().filter(|(way, _)| can(*way));
+    let ways = contact_of(page, contacts).map(|contact| contact.instead(can)).unwrap_or_default().into_iter();
     ways.map(|(way, level)| PageTo { role: page.to.role.clone(), name: page.to.name.clone(), way, level }).collect()
 }
 

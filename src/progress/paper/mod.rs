@@ -199,7 +199,7 @@ fn contacts(configuration: &Configuration) -> Vec<String> {
     let mut lines = vec![
         "## Contacts".to_owned(),
         String::new(),
-        "Names and numbers are in drbot's own table, and on no paper that lies about: `/contacts`, or `drbot contacts list` on the host. \
+        "Names and numbers are in drbot's own table, and on no paper that lies about: `/contacts list`, or `drbot contacts list` on the host. \
          Keep a copy of them where you keep this one."
             .to_owned(),
         String::new(),

@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use super::{
     super::outside::{cut, plain},
-    duration, list, minutes, person,
+    duration, minutes, person,
 };
 use crate::{
     clock::{Timestamp, elapsed},
-    contacts::{Address, Contact, Phone},
     run::{
         event::Paged,
         state::{ApprovalState, State, Status},
@@ -57,7 +56,7 @@ pub fn page(mentions: &str, state: &State, paged: &Paged, at: Timestamp, now: Ti
     }
     if !paged.unreachable.is_empty() {
         let who = paged.unreachable.iter().map(|who| person(who)).collect::<Vec<_>>().join(", ");
-        lines.push(format!("Not to be called in Discord: {}. Their numbers: /contacts.", cut(&who, 400)));
+        lines.push(format!("Not to be called in Discord: {}. Their numbers: /contacts list.", cut(&who, 400)));
     }
     if paged.called.is_empty() {
         lines.push(
@@ -100,39 +99,4 @@ pub fn called_so_far(paged: &Paged) -> String {
         names if names.is_empty() => format!("at {} %: nobody can be called in Discord", paged.percent),
         names => cut(&format!("at {} %: {names}", paged.percent), 1000),
     }
-}
-
-/// The contacts table, at most as long as an embed's description (4096).
-pub fn contacts(contacts: &[Contact], gaps: &[String], whole: bool) -> String {
-    if contacts.is_empty() {
-        return "There are no contacts yet. On drbot's host: `drbot contacts import FILE.csv`.".to_owned();
-    }
-    let mut text = String::new();
-    let mut left = contacts.len();
-    for contact in contacts {
-        let line = contact_line(contact, whole);
-        if text.chars().count() + line.chars().count() > 3400 {
-            text.push_str(&format!("… and {left} more: `drbot contacts list` on drbot's host\n"));
-            break;
-        }
-        text.push_str(&line);
-        left -= 1;
-    }
-    if !gaps.is_empty() {
-        text.push_str(&format!("\n⚠ drbot.toml calls roles that nobody here has: {}", cut(&list(gaps), 500)));
-    }
-    text
-}
-
-fn contact_line(contact: &Contact, whole: bool) -> String {
-    let phone = |phone: &Phone| if whole { phone.reveal().to_owned() } else { phone.to_string() };
-    let address = |address: &Address| if whole { address.reveal().to_owned() } else { address.to_string() };
-    let ways = [
-        contact.discord.map(|id| format!("<@{id}>")),
-        contact.primary.as_ref().map(|one| format!("☎ `{}`", phone(one))),
-        contact.secondary.as_ref().map(|one| format!("☎ `{}`", phone(one))),
-        contact.emergency.as_ref().map(|one| format!("✉ `{}`", address(one))),
-    ];
-    let ways: Vec<_> = ways.into_iter().flatten().collect();
-    format!("**{}** · {}\n{}\n", plain(&contact.role), person(&contact.name), ways.join(" · "))
 }

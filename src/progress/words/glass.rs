@@ -67,7 +67,7 @@ pub fn too_early(near: u8, from: Option<Timestamp>) -> String {
     };
     format!(
         "Not yet: the glass may be broken {near}once a call for approval has expired unanswered. Until then call those who \
-         may approve: /contacts."
+         may approve: /contacts list."
     )
 }
 
@@ -125,7 +125,7 @@ pub fn glass_call(state: &State, broken: &GlassBroken, link: &str) -> (String, S
     ];
     if !broken.unreachable.is_empty() {
         let who = broken.unreachable.iter().map(|who| person(who)).collect::<Vec<_>>().join(", ");
-        lines.push(format!("Not to be called in Discord: {}. Their numbers: /contacts.", cut(&who, 400)));
+        lines.push(format!("Not to be called in Discord: {}. Their numbers: /contacts list.", cut(&who, 400)));
     }
     if broken.called.is_empty() {
         lines.push(

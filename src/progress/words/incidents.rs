@@ -417,7 +417,7 @@ fn called(entry: &Entry, paged: &Paged, state: &State, now: Timestamp) -> Line {
         text.push_str(&format!("\n⚠ Not to be reached: {}.", list(&paged.unreachable)));
     }
     if paged.called.is_empty() && paged.pages.is_empty() && paged.roles.is_empty() {
-        text.push_str("\n**🔴 Nobody can be called. Whoever reads this: call them; numbers are in /contacts.**");
+        text.push_str("\n**🔴 Nobody can be called. Whoever reads this: call them; numbers are in /contacts list.**");
     }
     Line {
         text: cut(&text, 1900),

@@ -154,5 +154,8 @@ pub fn notice(notice: &Notice) -> (String, String) {
                 parts.iter().map(server).collect::<Vec<_>>().join(", "),
             ),
         ),
+        Notice::ContactsChanged { by, user, changes } => {
+            ("📇 Who is called is changed".to_owned(), super::contacts::changed(by, *user, changes))
+        }
     }
 }

@@ -6,6 +6,7 @@
 mod answers;
 mod buttons;
 pub mod console;
+pub mod contacts;
 mod diagnosis;
 mod escalation;
 mod glass;
@@ -27,7 +28,7 @@ pub use answers::*;
 pub use buttons::*;
 use diagnosis::fitting;
 use escalation::{called, rung};
-pub use escalation::{called_so_far, contacts, page};
+pub use escalation::{called_so_far, page};
 pub use glass::*;
 pub use incidents::*;
 pub use lockdown::*;

@@ -42,7 +42,11 @@ fn house(command: Command, hand: &HandClock) -> House {
 async fn with_contacts(house: &House) -> (Bot, Escalation) {
     let bot = house.start().await;
     let text = "Role,Name,Discord\nDBA,Omar,400000000000000002\nLead,Lena,400000000000000003\n";
-    bot.0.store().replace_contacts(&file::parse(Path::new("x"), text).unwrap()).await.unwrap();
+    bot.0
+        .store()
+        .replace_contacts(&file::parse(Path::new("x"), text, drbot::clock::Clock::system().now()).unwrap().contacts)
+        .await
+        .unwrap();
     let escalation = Escalation::start(bot.0.clone(), bot.pager());
     (bot, escalation)
 }
@@ -179,7 +183,11 @@ async fn with_nobody_to_reach_the_rung_says_so_and_the_next_is_heard_by_whom_the
     let first = until_paged(&bot, run, 50).await;
     assert_eq!((names(&first[0]), first[0].unreachable.clone()), (vec![], vec!["DBA".to_owned()]));
     let text = "Role,Name,Discord,Primary\nDBA,Omar,,+49 30 1234567\nLead,Lena,400000000000000003,\n";
-    bot.0.store().replace_contacts(&file::parse(Path::new("x"), text).unwrap()).await.unwrap();
+    bot.0
+        .store()
+        .replace_contacts(&file::parse(Path::new("x"), text, drbot::clock::Clock::system().now()).unwrap().contacts)
+        .await
+        .unwrap();
     looked(&hand).await;
     hand.advance(8 * MINUTE);
     // Nobody responsible can be reached at 75 %: so 90 % is used at once.

@@ -67,6 +67,8 @@ async fn with_contacts(bot: &Bot) {
         primary: None,
         secondary: None,
         emergency: None,
+        prefers: Vec::new(),
+        verified: None,
     };
     bot.0.store().replace_contacts(&[lena]).await.unwrap();
 }

@@ -68,7 +68,7 @@ async fn at_work(house: &House) -> (Bot, Escalation) {
     let bot = house.start().await;
     let text = "Role,Name,Discord,Primary phone,Secondary phone,Emergency address\n\
         DBA,Omar,400000000000000002,+1 555 010 0101,,\nLead,Lena,400000000000000003,,,\n";
-    let contacts = file::parse(Path::new("x"), text).unwrap();
+    let contacts = file::parse(Path::new("x"), text, Clock::system().now()).unwrap().contacts;
     bot.0.store().replace_contacts(&contacts).await.unwrap();
     let escalation = Escalation::start(bot.0.clone(), bot.pager());
     (bot, escalation)
