@@ -26,6 +26,7 @@ mod incident;
 mod kills;
 mod lockdown;
 mod lying_backups;
+mod many_incidents;
 mod monitoring;
 mod page;
 mod paging;
