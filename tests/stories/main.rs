@@ -24,6 +24,7 @@ mod halt_status;
 mod hard_cases;
 mod incident;
 mod kills;
+mod kills_pages;
 mod lockdown;
 mod lying_backups;
 mod many_incidents;
