@@ -35,7 +35,7 @@ pub(super) const OWN: Own = Own {
 
 async fn show(desk: &Desk, command: CommandInteraction) {
     let share = replies::options(&command.data.options()).get(SHARE).is_some_and(|share| share == "true");
-    let who = caller(&command.user, command.member.as_deref(), command.channel_id);
+    let who = caller(&command.user, command.member.as_deref(), command.channel_id, command.channel.as_ref());
     let slip = replies::slip(&command, &who);
     match desk.engine.contacts(&who).await {
         Ok(seen) => {
