@@ -30,6 +30,7 @@ mod lying_backups;
 mod many_incidents;
 mod monitoring;
 mod page;
+mod page_incident;
 mod paging;
 mod paging_http;
 mod paging_mail;
