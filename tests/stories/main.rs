@@ -17,6 +17,7 @@ mod cli;
 mod documents;
 mod engine;
 mod failover;
+mod first_hour;
 mod first_page;
 mod gateway;
 mod glass;
