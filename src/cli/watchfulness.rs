@@ -47,7 +47,9 @@ impl Links for Watchfulness {
 
     async fn acknowledge(&self, token: &str) -> Result<Option<Linked>> {
         let state = self.engine.acknowledge_by_link(token).await?;
-        Ok(state
-            .map(|state| Linked { title: words::linked_done(), lines: words::linked(&state, self.engine.clock().now()) }))
+        Ok(state.map(|state| Linked {
+            title: words::linked_done(),
+            lines: words::linked(&state, self.engine.clock().now()),
+        }))
     }
 }

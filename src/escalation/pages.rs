@@ -76,7 +76,9 @@ pub(super) async fn send(engine: &Engine, ways: &Ways, room: &Room, tasks: &Task
         if *begun >= room.pace.room(page.to.way, now) {
             continue;
         }
-        let Some(Ok(place)) = room.places.get(&page.to.way).map(|room| room.clone().try_acquire_owned()) else { continue };
+        let Some(Ok(place)) = room.places.get(&page.to.way).map(|room| room.clone().try_acquire_owned()) else {
+            continue;
+        };
         *begun += 1;
         failpoint::at("before-claim", page.to.way.name());
         match engine.claim_page(&page, &contacts).await {
@@ -97,8 +99,7 @@ pub(super) async fn send(engine: &Engine, ways: &Ways, room: &Room, tasks: &Task
 async fn deliver(engine: &Engine, ways: &Ways, pace: &Pace, sending: &Sending, contacts: &[Contact]) {
     let attempt = AssertUnwindSafe(attempt(engine, &ways.pager, sending)).catch_unwind();
     // A defect of drbot's own: nobody knows how far it came.
-    let sent =
-        attempt.await.unwrap_or_else(|_| Sent::Unknown { why: "sending it broke off inside drbot".to_owned() });
+    let sent = attempt.await.unwrap_or_else(|_| Sent::Unknown { why: "sending it broke off inside drbot".to_owned() });
     let (way, now) = (sending.page.to.way, engine.clock().now());
     failpoint::at("after-sending", way.name());
     let hold = match &sent {

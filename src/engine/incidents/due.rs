@@ -55,7 +55,8 @@ impl Engine {
             .append_incident(id, |state| match next(state, &facts, now) {
                 Next::Page(due) => {
                     done = Done::Paged { late: crate::clock::elapsed(due.due_at, now) };
-                    let is_near = due.deadline.as_ref().is_some_and(|climb| climb.percent >= NEAR || climb.early.is_some());
+                    let is_near =
+                        due.deadline.as_ref().is_some_and(|climb| climb.percent >= NEAR || climb.early.is_some());
                     let mut paged = page(state, due, contacts, approvers, can);
                     paged.faster = faster.filter(|_| is_near);
                     Ok(Event::Paged(Box::new(paged)))

@@ -51,8 +51,7 @@ impl Engine {
             let Some(forecast) = outlook::of_command(command, &history).filter(Forecast::is_known) else { continue };
             let is_best = fastest.as_ref().is_none_or(|best| forecast.p90 < best.needs);
             if forecast.p90 < remains.p90 && is_best {
-                fastest =
-                    Some(Faster { command: command.name.clone(), needs: forecast.p90, runs: forecast.runs });
+                fastest = Some(Faster { command: command.name.clone(), needs: forecast.p90, runs: forecast.runs });
             }
         }
         fastest

@@ -125,7 +125,9 @@ impl Engine {
     ) {
         let page = &sending.page;
         let instead = match (&fate, &sending.about) {
-            (Fate::Delivered | Fate::HeldBack { beside: false, .. }, _) | (_, About::Acknowledged | About::Over) => Vec::new(),
+            (Fate::Delivered | Fate::HeldBack { beside: false, .. }, _) | (_, About::Acknowledged | About::Over) => {
+                Vec::new()
+            }
             (_, About::Call(_)) => instead(page, contacts, can),
         };
         let mut said = false;
@@ -201,7 +203,10 @@ fn is_needed(state: &State, journal: &[Entry], page: &Page, about: &About) -> bo
         }
         // Whoever was called again meanwhile, or told that it is over, need not know.
         About::Acknowledged => !later.into_iter().any(|entry| {
-            matches!(entry.event, Event::Paged(_) | Event::Acknowledged { .. } | Event::Recovered { .. } | Event::Closed { .. })
+            matches!(
+                entry.event,
+                Event::Paged(_) | Event::Acknowledged { .. } | Event::Recovered { .. } | Event::Closed { .. }
+            )
         }),
         About::Over => !later.into_iter().any(|entry| matches!(entry.event, Event::Paged(_) | Event::Closed { .. })),
     }

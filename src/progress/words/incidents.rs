@@ -189,7 +189,10 @@ pub fn faster_path(faster: &Faster) -> String {
         runs => format!("by {runs} runs"),
     };
     let command = cut(&plain(&faster.command), 40);
-    format!("Faster: **/{command}** needs {} from its start ({source}). One thing happens at a time: stop what is under way first.", minutes(faster.needs))
+    format!(
+        "Faster: **/{command}** needs {} from its start ({source}). One thing happens at a time: stop what is under way first.",
+        minutes(faster.needs)
+    )
 }
 
 /// The data that may be lost and, where it was measured, the data that was.
