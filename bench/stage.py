@@ -137,6 +137,11 @@ def resident(child):
     sys.exit("no VmRSS")
 
 
+def milliseconds(snowflake):
+    """The time in one of Discord's ids."""
+    return int(snowflake) >> 22
+
+
 def quantile(values, share):
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]

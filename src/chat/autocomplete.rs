@@ -30,7 +30,8 @@ pub(super) async fn complete(desk: &Desk, command: CommandInteraction) {
 
 /// Labels and values, best first. Nothing for who may not give the command.
 async fn choices(engine: &Engine, interaction: &CommandInteraction) -> Vec<(String, String)> {
-    let who = caller(&interaction.user, interaction.member.as_deref(), interaction.channel_id);
+    let who =
+        caller(&interaction.user, interaction.member.as_deref(), interaction.channel_id, interaction.channel.as_ref());
     let options = interaction.data.options();
     let (sub, leaves) = match &options[..] {
         [one] => match &one.value {

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{
     metrics,
-    rest::{Call, Rest, Trouble},
+    rest::{Call, Rest, Trouble, Turn},
 };
 
 const FIRST_REST: Duration = Duration::from_millis(300);
@@ -34,9 +34,23 @@ pub(super) enum Refused {
 
 /// Repeats the request until it succeeds or is refused.
 pub(super) async fn until_done(rest: &Rest, what: &str, call: &Call) -> Result<Value, Refused> {
+    until_done_from(rest, None, what, call).await
+}
+
+/// As [`until_done`], for the first time in a turn that was waited for.
+pub(super) async fn until_done_from(
+    rest: &Rest,
+    mut turn: Option<Turn<'_>>,
+    what: &str,
+    call: &Call,
+) -> Result<Value, Refused> {
     let mut pause = FIRST_REST;
     loop {
-        let trouble = match rest.send(call).await {
+        let sent = match turn.take() {
+            Some(turn) => rest.send_at(turn, call).await,
+            None => rest.send(call).await,
+        };
+        let trouble = match sent {
             Ok(done) => return Ok(done),
             Err(trouble) => trouble,
         };

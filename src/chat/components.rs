@@ -26,7 +26,7 @@ const REASON_AT_LEAST: u16 = 15;
 const _: () = assert!(REASON_AT_LEAST as usize == SHORTEST_REASON);
 
 pub(super) async fn clicked(desk: &Desk, click: ComponentInteraction) {
-    let who = caller(&click.user, click.member.as_ref(), click.channel_id);
+    let who = caller(&click.user, click.member.as_ref(), click.channel_id, click.channel.as_ref());
     let slip = Slip {
         id: click.id.get(),
         application: click.application_id.get(),
@@ -147,7 +147,7 @@ async fn respond(engine: &Engine, who: &Caller, button: &ButtonId, interaction: 
 
 pub(super) async fn submitted(desk: &Desk, modal: ModalInteraction) {
     let engine = &desk.engine;
-    let who = caller(&modal.user, modal.member.as_ref(), modal.channel_id);
+    let who = caller(&modal.user, modal.member.as_ref(), modal.channel_id, modal.channel.as_ref());
     let slip = Slip {
         id: modal.id.get(),
         application: modal.application_id.get(),

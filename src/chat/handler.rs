@@ -116,12 +116,15 @@ fn unreadable(desk: &Arc<Desk>, value: Value) {
     desk.runtime.clone().spawn(async move { answer_unreadable(&desk, &slip, &value).await });
 }
 
-/// Who it is, from the interaction itself.
+/// Who it is, from the interaction itself. A thread is its channel: people are in an incident's thread when it matters.
 pub(super) fn caller(
     user: &serenity::all::User,
     member: Option<&serenity::all::Member>,
     channel: serenity::all::ChannelId,
+    details: Option<&serenity::all::PartialChannel>,
 ) -> Caller {
+    // That of a channel that is no thread is its category.
+    let parent = details.filter(|details| details.thread_metadata.is_some()).and_then(|details| details.parent_id);
     let name = member
         .and_then(|member| member.nick.clone())
         .or_else(|| user.global_name.clone())
@@ -129,7 +132,7 @@ pub(super) fn caller(
     Caller {
         person: Person { id: DiscordId(user.id.get()), name },
         roles: member.map(|member| member.roles.iter().map(|role| DiscordId(role.get())).collect()).unwrap_or_default(),
-        channel: DiscordId(channel.get()),
+        channel: DiscordId(parent.unwrap_or(channel).get()),
         is_bot: user.bot,
     }
 }

@@ -21,7 +21,7 @@ pub(super) async fn command(desk: &Desk, command: CommandInteraction) {
         key: command.id.to_string(),
         command: command.data.name.clone(),
         options: options(&command.data.options()),
-        caller: caller(&command.user, command.member.as_deref(), command.channel_id),
+        caller: caller(&command.user, command.member.as_deref(), command.channel_id, command.channel.as_ref()),
     };
     let by = request.caller.person.name.clone();
     let slip = slip(&command, &request.caller);

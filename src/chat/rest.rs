@@ -6,7 +6,7 @@
 //! 429s allow, the token goes nowhere but to Discord, and no error holds a token.
 
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -19,7 +19,11 @@ use reqwest::{
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
-use super::{Settings, gates::Gates, metrics};
+use super::{
+    Settings,
+    gates::{Gates, Place, Urgency, Verdict},
+    metrics,
+};
 use crate::clock::Clock;
 
 pub(super) const USER_AGENT: &str = concat!("DiscordBot (drbot, ", env!("CARGO_PKG_VERSION"), ")");
@@ -51,6 +55,7 @@ pub(super) struct Call {
     files: Vec<(String, Vec<u8>)>,
     /// Requests that share a limit.
     bucket: String,
+    urgency: Urgency,
     /// Answers to interactions need no token, and have no part in the limit of everything.
     of_interaction: bool,
 }
@@ -66,7 +71,7 @@ pub(super) enum Trouble {
 
 impl Call {
     fn new(method: Method, path: String, bucket: String, body: Value) -> Self {
-        Self { method, path, body, files: Vec::new(), bucket, of_interaction: false }
+        Self { method, path, body, files: Vec::new(), bucket, urgency: Urgency::Usual, of_interaction: false }
     }
 
     pub(super) fn get(path: &str) -> Self {
@@ -115,6 +120,11 @@ impl Call {
     pub(super) fn edit_original(application: u64, token: &str, body: Value) -> Self {
         let path = format!("/webhooks/{application}/{token}/messages/@original");
         Self { of_interaction: true, ..Self::new(Method::PATCH, path, format!("original {token}"), body) }
+    }
+
+    /// Before everything else that waits.
+    pub(super) fn first(self) -> Self {
+        Self { urgency: Urgency::First, ..self }
     }
 
     pub(super) fn with_files<C: Into<Vec<u8>>>(self, files: Vec<(String, C)>) -> Self {
@@ -168,17 +178,43 @@ impl Rest {
         &self.clock
     }
 
+    /// Waits until a message of this channel may be edited that is true as it is: behind everything else. Who stops waiting
+    /// loses nothing.
+    pub(super) async fn turn_to_refresh(&self, channel: u64) -> Turn<'_> {
+        let call = Call::edit_message(channel, 0, Value::Null);
+        self.turn(&Call { urgency: Urgency::Refresh, ..call }).await
+    }
+
+    async fn turn(&self, call: &Call) -> Turn<'_> {
+        let (place, wake) = self.gates().enter(&call.bucket, call.urgency, self.clock.monotonic());
+        let waiting = Waiting { rest: self, bucket: &call.bucket, place };
+        loop {
+            let verdict = self.gates().may_go(&call.bucket, place, !call.of_interaction, self.clock.monotonic());
+            match verdict {
+                Verdict::Go => break,
+                Verdict::Behind => wake.notified().await,
+                Verdict::Wait(so_long) => {
+                    tracing::debug!(bucket = call.bucket, wait = ?so_long, "waiting, as Discord asked");
+                    tokio::select! {
+                        () = wake.notified() => {}
+                        () = self.clock.sleep(so_long) => {}
+                    }
+                }
+            }
+        }
+        std::mem::forget(waiting);
+        Turn { rest: self, bucket: call.bucket.clone(), is_used: false }
+    }
+
     /// Sends it once, when Discord's limits allow. The answer is `null` when it has no JSON.
     pub(super) async fn send(&self, call: &Call) -> Result<Value, Trouble> {
-        loop {
-            let now = self.clock.monotonic();
-            let wait = self.gates().wait(&call.bucket, !call.of_interaction, now);
-            if wait.is_zero() {
-                break;
-            }
-            tracing::debug!(bucket = call.bucket, ?wait, "waiting, as Discord asked");
-            self.clock.sleep(wait).await;
-        }
+        let turn = self.turn(call).await;
+        self.send_at(turn, call).await
+    }
+
+    /// Sends it once, in a turn that was waited for.
+    pub(super) async fn send_at(&self, mut turn: Turn<'_>, call: &Call) -> Result<Value, Trouble> {
+        turn.is_used = true;
         let result = self.exchange(call).await;
         match &result {
             Ok(_) => {}
@@ -200,7 +236,10 @@ impl Rest {
             (body, []) => request.json(body),
             (body, files) => request.multipart(form(body, files)),
         };
-        let response = request.send().await.map_err(no_answer)?;
+        let response = request.send().await.map_err(|error| {
+            self.gates().learned_nothing(&call.bucket, self.clock.monotonic());
+            no_answer(error)
+        })?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let now = self.clock.monotonic();
         if let (Some(left), Some(filled_in)) =
@@ -208,6 +247,8 @@ impl Rest {
         {
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
             self.gates().learn(&call.bucket, left as u64, filled_in, now);
+        } else {
+            self.gates().learned_nothing(&call.bucket, now);
         }
         let text = response.text().await.map_err(no_answer)?;
         let body: Value = serde_json::from_str(&text).unwrap_or_default();
@@ -226,8 +267,38 @@ impl Rest {
         Err(Trouble::Refused { status, code, message, retry_after })
     }
 
-    fn gates(&self) -> std::sync::MutexGuard<'_, Gates> {
+    fn gates(&self) -> MutexGuard<'_, Gates> {
         self.gates.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The right to send one request now. One that is not used is somebody else's.
+#[derive(Debug)]
+#[must_use]
+pub(super) struct Turn<'a> {
+    rest: &'a Rest,
+    bucket: String,
+    is_used: bool,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        if !self.is_used {
+            self.rest.gates().give_back(&self.bucket);
+        }
+    }
+}
+
+/// Somebody in a queue, who may be dropped there.
+struct Waiting<'a> {
+    rest: &'a Rest,
+    bucket: &'a str,
+    place: Place,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.rest.gates().leave(self.bucket, self.place);
     }
 }
 

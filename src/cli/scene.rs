@@ -22,8 +22,9 @@ const WELCOME: &str = "This is a rehearsal: a chat server on your own machine, a
     people: who you are stands below the channels.";
 
 const STEPS: [&str; 4] = [
-    "Open **Break the range** and press *Rows damaged*: most of the trades in the practice database are gone.",
-    "As **Dana**, who is on call, type `/restore-db` and press Enter. A card shows every step.",
+    "Open **Break the range** and press **Break** at *Rows damaged*: most of the trades in the practice database are gone.",
+    "As **Dana**, who is on call, type `/restore-db` and press Enter twice: to choose it, and to send it. A card shows every \
+     step.",
     "Become **Omar**, the database administrator: nobody approves what they asked for. Press **Approve** on the card and \
      type the name of the database.",
     "Watch the card to its end. Trading stays halted: `/status` says how things are.",

@@ -2,7 +2,8 @@
 //!
 //! `DRBOT_FAILPOINT=after-intent:swap` kills this process with SIGKILL when the step `swap` gets to that point. The
 //! points: `before-intent`, `after-intent`, `during` (`during:restore:150` is 150 ms into it), `after-effect` (before
-//! its record), `after-outcome`, `during-undo`. It fires each time: start without it to go on.
+//! its record), `after-outcome`, `during-undo`. Of a page, with its way in the place of a step (`after-claim:sms`):
+//! `before-claim`, `after-claim`, `after-sending` (before it is settled). It fires each time: start without it to go on.
 
 #[cfg(feature = "failpoints")]
 fn wanted(point: &str, step: &str) -> Option<u64> {

@@ -8,6 +8,7 @@
 mod incidents;
 mod left;
 pub mod metrics;
+mod pace;
 mod pages;
 mod pulse;
 mod ways;

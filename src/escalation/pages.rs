@@ -10,11 +10,15 @@ use futures::FutureExt;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
-use super::ways::Ways;
+use super::{
+    pace::{Hold, Pace},
+    ways::Ways,
+};
 use crate::{
+    clock::Timestamp,
     contacts::{Contact, way::Way},
     engine::{
-        Engine,
+        Engine, failpoint,
         incidents::{About, Fate, Sending, page_key},
     },
     incident::event::{Delivery, Paged},
@@ -32,25 +36,30 @@ const PAUSE: Duration = Duration::from_secs(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(120);
 
 /// Room for pages, by their way.
-pub(super) struct Room(HashMap<Way, Arc<Semaphore>>);
+pub(super) struct Room {
+    places: HashMap<Way, Arc<Semaphore>>,
+    pace: Arc<Pace>,
+}
 
 impl Default for Room {
     fn default() -> Self {
         let ways = Way::ALL.into_iter().filter(|way| !way.is_of_chat());
-        Self(ways.map(|way| (way, Arc::new(Semaphore::new(MOST)))).collect())
+        let places = ways.map(|way| (way, Arc::new(Semaphore::new(MOST)))).collect();
+        Self { places, pace: Arc::default() }
     }
 }
 
 impl Room {
-    fn ways(&self) -> Vec<Way> {
-        self.0.iter().filter(|(_, room)| room.available_permits() > 0).map(|(way, _)| *way).collect()
+    fn ways(&self, now: Timestamp) -> Vec<Way> {
+        let free = self.places.iter().filter(|(_, room)| room.available_permits() > 0).map(|(way, _)| *way);
+        free.filter(|way| self.pace.room(*way, now) > 0).collect()
     }
 }
 
 /// Sends what is due, and does not wait for it.
 pub(super) async fn send(engine: &Engine, ways: &Ways, room: &Room, tasks: &TaskTracker) {
     let now = engine.clock().now();
-    let due = match engine.store().due_pages(engine.owner(), &room.ways(), now).await {
+    let due = match engine.store().due_pages(engine.owner(), &room.ways(now), now).await {
         Ok(due) => due,
         Err(error) => return tracing::error!(error = format!("{error:#}"), "which pages are due cannot be read"),
     };
@@ -64,13 +73,23 @@ pub(super) async fn send(engine: &Engine, ways: &Ways, room: &Room, tasks: &Task
     };
     let mut due = due;
     preferred_first(&mut due, &contacts);
+    let mut begun: HashMap<Way, usize> = HashMap::new();
     for page in due {
-        let Some(Ok(place)) = room.0.get(&page.to.way).map(|room| room.clone().try_acquire_owned()) else { continue };
+        let begun = begun.entry(page.to.way).or_default();
+        if *begun >= room.pace.room(page.to.way, now) {
+            continue;
+        }
+        let Some(Ok(place)) = room.places.get(&page.to.way).map(|room| room.clone().try_acquire_owned()) else {
+            continue;
+        };
+        *begun += 1;
+        failpoint::at("before-claim", page.to.way.name());
         match engine.claim_page(&page, &contacts).await {
             Ok(Some(sending)) => {
                 let (engine, ways, contacts) = (engine.clone(), ways.clone(), contacts.clone());
+                let pace = room.pace.clone();
                 tasks.spawn(async move {
-                    deliver(&engine, &ways, &sending, &contacts).await;
+                    deliver(&engine, &ways, &pace, &sending, &contacts).await;
                     drop(place);
                 });
             }
@@ -93,11 +112,26 @@ fn preferred_first(pages: &mut [store::pages::Page], contacts: &[Contact]) {
     }
 }
 
-async fn deliver(engine: &Engine, ways: &Ways, sending: &Sending, contacts: &[Contact]) {
+async fn deliver(engine: &Engine, ways: &Ways, pace: &Pace, sending: &Sending, contacts: &[Contact]) {
     let attempt = AssertUnwindSafe(attempt(engine, &ways.pager, sending)).catch_unwind();
     // A defect of drbot's own: nobody knows how far it came.
     let sent = attempt.await.unwrap_or_else(|_| Sent::Unknown { why: "sending it broke off inside drbot".to_owned() });
-    let fate = fate(sent, sending.page.attempts, engine.clock().now());
+    let (way, now) = (sending.page.to.way, engine.clock().now());
+    failpoint::at("after-sending", way.name());
+    let hold = match &sent {
+        Sent::Failed { again_after: Some(wait), .. } => {
+            Some((now + *wait, pace.too_many(way, now + *wait, sending.called_at, now)))
+        }
+        _ => None,
+    };
+    let fate = match hold {
+        Some((until, Hold::Wait)) => Fate::HeldBack { until, beside: false },
+        Some((until, Hold::Beside)) => Fate::HeldBack { until, beside: true },
+        Some((_, Hold::Fail)) | None => fate(sent, sending.page.attempts, now),
+    };
+    if matches!(fate, Fate::Delivered) {
+        pace.taken(way);
+    }
     engine.settle_page(sending, fate, contacts, &|way| ways.can(way)).await;
 }
 
@@ -106,6 +140,7 @@ async fn attempt(engine: &Engine, pager: &Pager, sending: &Sending) -> Sent {
         return Sent::Refused { why: "the contact has no such address any more".to_owned() };
     };
     let way = sending.page.to.way;
+    failpoint::at("after-claim", way.name());
     let settled = match &sending.about {
         About::Call(paged) => {
             return match letter(engine, sending, paged).await {
@@ -126,7 +161,7 @@ async fn attempt(engine: &Engine, pager: &Pager, sending: &Sending) -> Sent {
     Sent::Delivered { receipt: None }
 }
 
-fn fate(sent: Sent, attempts: u32, now: crate::clock::Timestamp) -> Fate {
+fn fate(sent: Sent, attempts: u32, now: Timestamp) -> Fate {
     match sent {
         Sent::Delivered { .. } => Fate::Delivered,
         Sent::Refused { why } => Fate::Undeliverable { why },

@@ -222,6 +222,18 @@ impl Store {
         query.execute(&self.writer).await.context("the page could not be put off")?;
         Ok(())
     }
+
+    /// It was not looked at, and is to be sent then: as if it had not been begun.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn hold_page_back(&self, page: &Page, until: Timestamp) -> Result<()> {
+        let sql = "UPDATE pages SET due_at = $7, claimed_by = NULL, attempts = attempts - 1
+             WHERE incident = $1 AND seq = $2 AND role = $3 AND name = $4 AND way = $5 AND level = $6";
+        let query = named(sqlx::query(sql), page)?.bind(micros(until));
+        query.execute(&self.writer).await.context("the page could not be held back")?;
+        Ok(())
+    }
 }
 
 type Query<'q> = sqlx::query::Query<'q, Sqlite, sqlx::sqlite::SqliteArguments>;

@@ -193,3 +193,39 @@ async fn whoever_keeps_it_open_is_told_that_somebody_has_it_and_that_it_is_over(
     assert!(again.contains("closed already"), "{again}");
     bot.terminate().await;
 }
+
+/// Who takes five a second is sent no more, and nobody is given up for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_are_paged_through_a_service_that_takes_few_at_once() {
+    const PEOPLE: usize = 20;
+    let (stage, services, others) = (Stage::open().await, Services::start().await, Services::start().await);
+    services.takes_in_a_second(5);
+    let everyone = [("at   = 0\npage = [\"responsible\"]", "at   = 0\npage = [\"everyone\"]")];
+    let settings = settings();
+    let changes: Vec<_> = everyone.into_iter().chain([("# Figures for Prometheus", settings.as_str())]).collect();
+    let mut bot = bot(&stage, &services.url(), &others.url()).with_configuration(&changes);
+    bot.start();
+    stage.ready().await;
+    let people =
+        (0..PEOPLE).map(|number| format!("Role {number},Somebody {number},,+1-555-010-{:04},,\n", 1000 + number));
+    let file = bot.data.join("many.csv");
+    std::fs::write(&file, format!("Role,Name,Discord,Primary,Secondary,Emergency\n{}", people.collect::<String>()))
+        .unwrap();
+    bot.imports(&file).await;
+    opens(&stage).await;
+    let pages =
+        async || services.taken().into_iter().filter(|one| matches!(one.what, "message" | "call")).collect::<Vec<_>>();
+    until("everybody to be paged", async || (pages().await.len() >= 2 * PEOPLE).then_some(())).await;
+    let told = said(&stage, "sms to Somebody 19 (Role 19): delivered").await;
+    assert!(!told.contains("failed") && !told.contains("not delivered"), "{told}");
+    for what in ["message", "call"] {
+        let mut to: Vec<_> =
+            pages().await.iter().filter(|one| one.what == what).map(|one| one.fields["To"].to_string()).collect();
+        to.sort_unstable();
+        to.dedup();
+        assert_eq!(to.len(), PEOPLE, "everybody by each way");
+    }
+    assert_eq!(pages().await.len(), 2 * PEOPLE, "nobody twice");
+    assert!(services.too_many() > 0 && services.too_many() < 4 * PEOPLE, "{} were too many", services.too_many());
+    bot.terminate().await;
+}

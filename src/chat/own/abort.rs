@@ -49,7 +49,7 @@ async fn choices(engine: &Engine, who: &Caller) -> Vec<(String, String)> {
 
 async fn stop(desk: &Desk, command: CommandInteraction) {
     let engine = &desk.engine;
-    let who = caller(&command.user, command.member.as_deref(), command.channel_id);
+    let who = caller(&command.user, command.member.as_deref(), command.channel_id, command.channel.as_ref());
     let options = replies::options(&command.data.options());
     let slip = replies::slip(&command, &who);
     let (run, reason) = (options.get(RUN).map(String::as_str), options.get(REASON).map(String::as_str));

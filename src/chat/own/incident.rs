@@ -130,7 +130,7 @@ pub(super) const NOTE: Own = Own {
 
 async fn give(desk: &Desk, command: CommandInteraction) {
     let engine = &desk.engine;
-    let who = caller(&command.user, command.member.as_deref(), command.channel_id);
+    let who = caller(&command.user, command.member.as_deref(), command.channel_id, command.channel.as_ref());
     let given = command.data.options();
     let (sub, options) = (replies::subcommand(&given), replies::options(&given));
     let slip = replies::slip(&command, &who);

@@ -31,7 +31,7 @@ pub(super) const OWN: Own = Own {
 
 async fn lock_down(desk: &Desk, command: CommandInteraction) {
     let engine = &desk.engine;
-    let who = caller(&command.user, command.member.as_deref(), command.channel_id);
+    let who = caller(&command.user, command.member.as_deref(), command.channel_id, command.channel.as_ref());
     let options = replies::options(&command.data.options());
     let slip = replies::slip(&command, &who);
     let reason = options.get(REASON).map(String::as_str).unwrap_or_default();

@@ -46,7 +46,7 @@ pub(super) const OWN: Own = Own {
 };
 
 async fn give(desk: &Desk, command: CommandInteraction) {
-    let who = caller(&command.user, command.member.as_deref(), command.channel_id);
+    let who = caller(&command.user, command.member.as_deref(), command.channel_id, command.channel.as_ref());
     let options = replies::options(&command.data.options());
     let slip = replies::slip(&command, &who);
     let interaction = command.id.to_string();

@@ -15,11 +15,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     super::{
-        call::{Refused, until_done},
+        call::{Refused, until_done, until_done_from},
         incidents, metrics,
         papers::{self, Paper},
         render,
-        rest::Call,
+        rest::{Call, Turn},
     },
     Presenter,
     posts::{MOST_MENTIONS, ids, mentions},
@@ -131,10 +131,13 @@ impl Teller {
         self.presenter.engine.incident(self.incident).await
     }
 
-    /// Draws the post as the incident goes, until its last state is shown.
+    /// Draws the post as the incident goes, until its last state is shown. What has happened is shown before clocks that went
+    /// on: of a thousand incidents Discord takes one edit a second.
     async fn keep_post(&self) -> anyhow::Result<()> {
         let mut woken = self.wake.subscribe();
         let mut last: Option<Card> = None;
+        let mut is_news = false;
+        let mut turn: Option<Turn<'_>> = None;
         loop {
             woken.mark_unchanged();
             let Some(state) = self.state().await? else { return Ok(()) };
@@ -145,7 +148,16 @@ impl Teller {
             }
             let card = incidents::card(&self.presenter.engine, &state).await;
             if last.as_ref() != Some(&card) {
-                let Some(mut place) = self.put(&state, &card, place).await? else { return Ok(()) };
+                if let Some(place) = place.as_ref().filter(|_| !is_news && !closed && turn.is_none()) {
+                    tokio::select! {
+                        free = self.presenter.rest.turn_to_refresh(place.channel) => turn = Some(free),
+                        _ = woken.changed() => is_news = true,
+                        () = self.stop.cancelled() => return Ok(()),
+                    }
+                    // The wait may have been long.
+                    continue;
+                }
+                let Some(mut place) = self.put(&state, &card, place, turn.take()).await? else { return Ok(()) };
                 last = Some(card);
                 if closed {
                     place.is_final = true;
@@ -153,25 +165,32 @@ impl Teller {
                     return Ok(());
                 }
             }
+            turn = None;
             if self.stop.is_cancelled() {
                 return Ok(());
             }
             let refresh = if state.is_over() { REFRESH_OVER } else { REFRESH };
             self.clock().sleep(self.presenter.timing.edit_every).await;
             tokio::select! {
-                _ = woken.changed() => {}
-                () = self.clock().sleep(refresh) => {}
-                () = self.stop.cancelled() => {}
+                _ = woken.changed() => is_news = true,
+                () = self.clock().sleep(refresh) => is_news = false,
+                () = self.stop.cancelled() => is_news = woken.has_changed().unwrap_or(false),
             }
         }
     }
 
     /// Shows the post where it is, or anew where it can be; with its thread. `None` when drbot stops first.
-    async fn put(&self, state: &State, card: &Card, place: Option<CardPlace>) -> anyhow::Result<Option<CardPlace>> {
+    async fn put(
+        &self,
+        state: &State,
+        card: &Card,
+        place: Option<CardPlace>,
+        turn: Option<Turn<'_>>,
+    ) -> anyhow::Result<Option<CardPlace>> {
         let rest = &self.presenter.rest;
         if let Some(place) = place {
             let edit = Call::edit_message(place.channel, place.message, face(card));
-            match until_done(rest, "editing an incident's post", &edit).await {
+            match until_done_from(rest, turn, "editing an incident's post", &edit).await {
                 Ok(_) | Err(Refused::Rejected | Refused::ThreadExists | Refused::Forbidden) => return Ok(Some(place)),
                 // The thread stays where it can still be read.
                 Err(Refused::TooOld) => return self.post(state, card, place.thread).await,
@@ -194,7 +213,7 @@ impl Teller {
             let mut channels = vec![state.channel().0, fallback];
             channels.dedup();
             for channel in channels {
-                let call = Call::post_message(channel, body.clone());
+                let call = Call::post_message(channel, body.clone()).first();
                 let Ok(message) = until_done(&self.presenter.rest, "posting an incident", &call).await else {
                     continue;
                 };
@@ -218,7 +237,7 @@ impl Teller {
     async fn make_thread(&self, state: &State, channel: u64, message: u64) -> Option<u64> {
         let name = words::incident_thread(state);
         let body = json!({"name": name, "auto_archive_duration": ARCHIVE_AFTER});
-        let call = Call::thread_from_message(channel, message, body);
+        let call = Call::thread_from_message(channel, message, body).first();
         match until_done(&self.presenter.rest, "making an incident's thread", &call).await {
             Ok(thread) => id(&thread),
             // Made by a request whose answer was lost: it has the message's id (Start Thread from Message).

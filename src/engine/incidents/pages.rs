@@ -33,6 +33,8 @@ const AFTER_TROUBLE: Duration = Duration::from_secs(1);
 pub struct Sending {
     pub page: Page,
     pub about: About,
+    /// When it was called for.
+    pub called_at: Timestamp,
     pub state: State,
     /// Where it goes, looked up now: who corrects an address is heard.
     pub to: Option<To>,
@@ -61,6 +63,9 @@ pub enum Fate {
     Undeliverable { why: String },
     /// It is tried again then.
     PutOff { until: Timestamp, outcome: Delivery },
+    /// The other side takes no more at the moment, and has not looked at it: it is sent then, which is no attempt and no news;
+    /// `beside` tells whether the contact's other ways are tried by now.
+    HeldBack { until: Timestamp, beside: bool },
 }
 
 impl Engine {
@@ -93,7 +98,8 @@ impl Engine {
                         About::Acknowledged | About::Over => self.0.store.calls_before(&page).await?,
                     };
                     let calls = calls.iter().map(page_key).collect();
-                    return Ok(Some(Sending { page, about, state, to, user, calls }));
+                    let called_at = journal.iter().find(|entry| entry.seq == page.seq).map_or(now, |entry| entry.at);
+                    return Ok(Some(Sending { page, about, called_at, state, to, user, calls }));
                 }
                 Some(Claim::Cancelled(page)) => {
                     if matches!(about, About::Call(_)) {
@@ -119,7 +125,9 @@ impl Engine {
     ) {
         let page = &sending.page;
         let instead = match (&fate, &sending.about) {
-            (Fate::Delivered, _) | (_, About::Acknowledged | About::Over) => Vec::new(),
+            (Fate::Delivered | Fate::HeldBack { beside: false, .. }, _) | (_, About::Acknowledged | About::Over) => {
+                Vec::new()
+            }
             (_, About::Call(_)) => instead(page, contacts, can),
         };
         let mut said = false;
@@ -138,6 +146,7 @@ impl Engine {
             Fate::Delivered => Delivery::Delivered,
             Fate::Undeliverable { why } => Delivery::Undeliverable { why },
             Fate::PutOff { outcome, .. } => outcome,
+            Fate::HeldBack { .. } => return,
         };
         super::super::metrics::page_settled(page.to.way, &outcome);
         // That the other side knows the end is nothing to read; that it will never know is.
@@ -159,6 +168,7 @@ impl Engine {
                 let may_have_arrived = matches!(outcome, Delivery::Unknown { .. }) && !page.to.way.is_idempotent();
                 store.put_off_page(page, *until, may_have_arrived).await
             }
+            Fate::HeldBack { until, .. } => store.hold_page_back(page, *until).await,
         }
     }
 

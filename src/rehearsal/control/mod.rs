@@ -84,6 +84,7 @@ pub fn router(server: Arc<Server>) -> Router<Arc<Server>> {
         .route("/person", post(person))
         .route("/role", post(role))
         .route("/fault", post(fault))
+        .route("/limits", post(limits))
         .route("/tool", get(tool).post(start_tool))
         .fallback(async || Mistake::unknown("there is no such call; docs/rehearsal.md lists them"))
         .layer(from_fn_with_state(server, own_pages_only))
@@ -168,6 +169,13 @@ async fn fault(Shared(server): Held, body: Bytes) -> Told {
         faults::set(state, &body).map_err(Mistake::wrong)?;
         Ok(Json(state.faults.to_json()))
     })
+}
+
+/// Rate limits on or off, so that a test need not wait for as long as it takes to post a thousand messages.
+async fn limits(Shared(server): Held, body: Bytes) -> Told {
+    let on = parse(&body)?["on"].as_bool().ok_or_else(|| Mistake::wrong("say \"on\": true or false"))?;
+    server.with(|state| state.limits.enabled = on);
+    Ok(Json(json!({"on": on})))
 }
 
 /// Starts a tool of the scene.

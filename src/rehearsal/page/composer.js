@@ -32,7 +32,8 @@ export function startComposer() {
   // Typing anywhere goes into the box, as in every chat.
   document.addEventListener("keydown", (event) => {
     const plain = event.key.length === 1 && !event.ctrlKey && !event.metaKey && !event.altKey && event.key !== " ";
-    if (plain && (document.activeElement === document.body || document.activeElement === byId("scroller"))) focusComposer();
+    // A button that was pressed keeps the focus, and means no letter.
+    if (plain && !document.activeElement?.closest("input, textarea, select, dialog, [role=menu], [role=listbox]")) focusComposer();
   });
   on("channel", moved);
   on("person", place);

@@ -8,7 +8,7 @@ import { channelName, channelOf, isDirect, isThread, store } from "./store.js";
 import { remember } from "./theme.js";
 
 const KEY = "rehearsal-guide";
-const hasGuide = () => store.overview.scene.welcome || store.overview.scene.steps.length;
+const hasGuide = () => Boolean(store.overview.scene.welcome || store.overview.scene.steps.length);
 
 export function beginning(node, empty) {
   const channel = channelOf(store.channel);
@@ -16,7 +16,7 @@ export function beginning(node, empty) {
   const name = channelName(channel);
   const first = store.overview.channels[0].id === channel.id;
   const kind = isThread(channel) ? "thread" : isDirect(channel) ? "at" : "hash";
-  const intro = isThread(channel) ? "Everything of one run, in order." : `This is the beginning of ${isDirect(channel) ? "your messages with" : "#"}${isDirect(channel) ? " " : ""}${name}.`;
+  const intro = isThread(channel) ? "Everything that happens, in order." : `This is the beginning of ${isDirect(channel) ? "your messages with" : "#"}${isDirect(channel) ? " " : ""}${name}.`;
   node.className = empty ? "beginning empty" : "beginning";
   show(node,
     el("span", { class: "beginning-mark", "aria-hidden": "true" }, icon(kind)),

@@ -159,8 +159,13 @@ impl Bot {
 
     /// Puts the shipped contacts into the store, beside the bot that serves.
     pub async fn imports_contacts(&self) {
+        self.imports(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/contacts.csv"))).await;
+    }
+
+    pub async fn imports(&self, contacts: &Path) {
         let output = Command::new(env!("CARGO_BIN_EXE_drbot"))
-            .args(["contacts", "import", concat!(env!("CARGO_MANIFEST_DIR"), "/contacts.csv")])
+            .args(["contacts", "import"])
+            .arg(contacts)
             .env_clear()
             .env("DRBOT_DATA", &self.data)
             .output()

@@ -165,6 +165,13 @@ impl Browser {
         }
     }
 
+    /// A picture of the page as it is now, for people to look at, where `DRBOT_PICTURES` names a folder for it.
+    pub async fn pictured(&self, name: &str) {
+        if let Ok(folder) = std::env::var("DRBOT_PICTURES") {
+            self.driver.screenshot(&Path::new(&folder).join(format!("{name}.png"))).await.unwrap();
+        }
+    }
+
     pub async fn closes(self) {
         self.driver.clone().quit().await.unwrap();
     }

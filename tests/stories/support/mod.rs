@@ -3,6 +3,7 @@
 //! A story reads like a chat. Nothing here sleeps to wait: it waits for a state, with a limit.
 
 pub mod acting;
+pub mod alarm;
 pub mod bot;
 pub mod browser;
 pub mod clock;

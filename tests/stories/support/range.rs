@@ -201,7 +201,7 @@ pub fn image(name: &str) -> String {
 
 /// A port that nobody listens on, and that nobody is given: the kernel takes the ports of connections, and those of
 /// listeners that ask for any, from 32768 on. Another story's connection would have it before the container does.
-pub(super) fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     const FIRST: u32 = 20_000;
     const COUNT: u32 = 12_000;
     static NEXT: AtomicU32 = AtomicU32::new(0);

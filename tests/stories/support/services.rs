@@ -3,7 +3,10 @@
 //!
 //! Twilio: "Messages resource", "Calls resource". PagerDuty: "Events API v2". ntfy: "Publish as JSON".
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
 
 use axum::{
     Json, Router,
@@ -13,6 +16,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::post,
 };
+use drbot::clock::Clock;
 use serde_json::{Map, Value, json};
 use tokio::{
     io::AsyncReadExt,
@@ -43,6 +47,9 @@ struct Inside {
     url: String,
     taken: Vec<Taken>,
     next: Option<(StatusCode, Option<&'static str>)>,
+    /// So many requests in a second, and when the last ones came.
+    most: Option<(usize, Vec<Instant>)>,
+    too_many: usize,
 }
 
 impl Services {
@@ -74,6 +81,16 @@ impl Services {
         self.0.lock().unwrap().next = Some((StatusCode::from_u16(status).unwrap(), retry_after));
     }
 
+    /// Beyond so many requests in a second it says 429, and to come back a second later.
+    pub fn takes_in_a_second(&self, most: usize) {
+        self.0.lock().unwrap().most = Some((most, Vec::new()));
+    }
+
+    /// How often it said so.
+    pub fn too_many(&self) -> usize {
+        self.0.lock().unwrap().too_many
+    }
+
     fn take(&self, what: &'static str, headers: &HeaderMap, body: &Bytes, fields: Value) -> usize {
         let body = String::from_utf8(body.to_vec()).unwrap();
         let taken = &mut self.0.lock().unwrap().taken;
@@ -82,8 +99,23 @@ impl Services {
     }
 }
 
+impl Inside {
+    fn failure(&mut self) -> Option<(StatusCode, Option<&'static str>)> {
+        let now = Clock::system().monotonic();
+        if let Some((most, came)) = &mut self.most {
+            came.retain(|at| now - *at < Duration::from_secs(1));
+            if came.len() >= *most {
+                self.too_many += 1;
+                return Some((StatusCode::TOO_MANY_REQUESTS, Some("1")));
+            }
+            came.push(now);
+        }
+        self.next.take()
+    }
+}
+
 async fn fail(State(services): State<Services>, request: Request, next: axum::middleware::Next) -> Response {
-    let failure = services.0.lock().unwrap().next.take();
+    let failure = services.0.lock().unwrap().failure();
     match failure {
         Some((status, retry_after)) => {
             let mut response = (status, "no").into_response();
