@@ -163,7 +163,7 @@ pub fn main() -> ExitCode {
         match arguments.command {
             Command::Serve(arguments) => serve::run(&common, arguments, secrets.clone(), clock).await,
             Command::Rehearse(arguments) => rehearse::run(&common, arguments, secrets.clone(), clock).await,
-            Command::Exec(exec) => exec.run(&host).await,
+            Command::Exec(exec) => Box::pin(exec.run(&host)).await,
             Command::Approve(approve) => approve.run(&host).await,
             Command::BreakGlass(break_glass) => break_glass.run(&host).await,
             Command::Review(review) => review.run(&host).await,

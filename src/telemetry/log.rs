@@ -46,7 +46,7 @@ pub fn start(filter: Option<&str>, format: Format, secrets: Secrets) -> Result<(
 
 fn is_discreet(what: &Metadata<'_>) -> bool {
     let carries = |name: &&str| what.target() == *name || what.target().starts_with(&format!("{name}::"));
-    !CARRIERS.iter().any(|name| carries(&name)) || what.is_event() && *what.level() <= Level::INFO
+    !CARRIERS.iter().any(carries) || what.is_event() && *what.level() <= Level::INFO
 }
 
 struct Masked(Secrets);
