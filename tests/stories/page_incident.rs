@@ -65,7 +65,7 @@ async fn an_incident_is_had_noted_closed_and_seen() {
     browser.pictured("incident-3-closed").await;
 
     // Whom to call, asked in the thread: all see it, nobody sees a number.
-    browser.types(format!("/contacts {TAB}")).await;
+    browser.types(format!("/contacts list {TAB}")).await;
     browser.sees("[data-option=share]").await;
     browser.types(format!("true{ENTER}")).await;
     browser.types(ENTER).await;
