@@ -115,7 +115,7 @@ fn preferred_first(pages: &mut [store::pages::Page], contacts: &[Contact]) {
 async fn deliver(engine: &Engine, ways: &Ways, pace: &Pace, sending: &Sending, contacts: &[Contact]) {
     let attempt = AssertUnwindSafe(attempt(engine, &ways.pager, sending)).catch_unwind();
     // A defect of drbot's own: nobody knows how far it came.
-    let sent = attempt.await.unwrap_or_else(|_| Sent::Unknown { why: "sending it broke off inside drbot".to_owned() });
+    let sent = attempt.await.unwrap_or_else(|_| Sent::Unknown { why: words::paging::broke_off() });
     let (way, now) = (sending.page.to.way, engine.clock().now());
     failpoint::at("after-sending", way.name());
     let hold = match &sent {
@@ -137,7 +137,7 @@ async fn deliver(engine: &Engine, ways: &Ways, pace: &Pace, sending: &Sending, c
 
 async fn attempt(engine: &Engine, pager: &Pager, sending: &Sending) -> Sent {
     let Some(to) = &sending.to else {
-        return Sent::Refused { why: "the contact has no such address any more".to_owned() };
+        return Sent::Refused { why: words::paging::no_such_address() };
     };
     let way = sending.page.to.way;
     failpoint::at("after-claim", way.name());
@@ -145,7 +145,7 @@ async fn attempt(engine: &Engine, pager: &Pager, sending: &Sending) -> Sent {
         About::Call(paged) => {
             return match letter(engine, sending, paged).await {
                 Ok(letter) => pager.send(way, to, &letter).await,
-                Err(error) => Sent::Failed { why: format!("drbot could not write it: {error:#}"), again_after: None },
+                Err(error) => Sent::Failed { why: words::paging::not_written(&error), again_after: None },
             };
         }
         About::Acknowledged => Settled::Acknowledged,
@@ -155,7 +155,7 @@ async fn attempt(engine: &Engine, pager: &Pager, sending: &Sending) -> Sent {
         match pager.settle(way, key, settled).await {
             Some(Sent::Delivered { .. }) => {}
             Some(other) => return other,
-            None => return Sent::Refused { why: format!("pages by {way} are not set up any more") },
+            None => return Sent::Refused { why: words::paging::not_set_up_any_more(way) },
         }
     }
     Sent::Delivered { receipt: None }

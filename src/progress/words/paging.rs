@@ -5,6 +5,7 @@
 //! for drbot's, or is longer than the way takes.
 
 use super::super::outside::{cut, harmless, is_unseen};
+use crate::contacts::way::Way;
 
 /// A subject or a title is not longer.
 const LONGEST_SUBJECT: usize = 150;
@@ -135,6 +136,24 @@ fn lines(text: &str) -> String {
         letter => Some(letter),
     });
     letters.collect()
+}
+
+// ---- why a page was not sent, for the timeline ---------------------------------------------------------------------------
+
+pub fn broke_off() -> String {
+    "sending it broke off inside drbot".to_owned()
+}
+
+pub fn no_such_address() -> String {
+    "the contact has no such address any more".to_owned()
+}
+
+pub fn not_written(error: &anyhow::Error) -> String {
+    format!("drbot could not write it: {error:#}")
+}
+
+pub fn not_set_up_any_more(way: Way) -> String {
+    format!("pages by {way} are not set up any more")
 }
 
 #[cfg(test)]
