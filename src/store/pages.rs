@@ -22,6 +22,9 @@ use crate::{
 /// Ways whose other side keeps open what it was called by, until it is told what became of it.
 const KEEPS_OPEN: [Way; 2] = [Way::Webhook, Way::Pagerduty];
 
+/// From this rung of the deadline ladder on, pages go before all others.
+const URGENT: u8 = 90;
+
 /// One page to one contact by one way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
@@ -46,7 +49,10 @@ pub enum Claim {
 /// What an event asks to be sent.
 pub(super) async fn keep(transaction: &mut Transaction<'static, Sqlite>, entry: &Entry) -> Result<()> {
     match &entry.event {
-        Event::Paged(paged) => add(transaction, entry.incident, entry.seq, &paged.pages, entry.at).await,
+        Event::Paged(paged) => {
+            let is_urgent = paged.deadline.is_some_and(|percent| percent >= URGENT);
+            add(transaction, entry.incident, entry.seq, &paged.pages, is_urgent, entry.at).await
+        }
         Event::Acknowledged { .. } | Event::Recovered { .. } | Event::Closed { .. } => {
             tell_the_end(transaction, entry).await
         }
@@ -79,12 +85,13 @@ async fn add(
     incident: IncidentId,
     seq: u64,
     pages: &[PageTo],
+    is_urgent: bool,
     due_at: Timestamp,
 ) -> Result<()> {
     for page in pages {
         sqlx::query(
-            "INSERT INTO pages (incident, seq, role, name, way, level, due_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
-             ON CONFLICT DO NOTHING",
+            "INSERT INTO pages (incident, seq, role, name, way, level, due_at, urgent)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
         )
         .bind(incident.to_string())
         .bind(i64::try_from(seq)?)
@@ -93,6 +100,7 @@ async fn add(
         .bind(page.way.name())
         .bind(page.level.name())
         .bind(micros(due_at))
+        .bind(i64::from(is_urgent))
         .execute(&mut **transaction)
         .await?;
     }
@@ -100,7 +108,8 @@ async fn add(
 }
 
 impl Store {
-    /// Pages that are due and that nobody of this process is sending, of these ways; longest due first.
+    /// Pages that are due and that nobody of this process is sending, of these ways: of each way up to fifty, the urgent ones
+    /// first, then those that are due longest.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -108,13 +117,15 @@ impl Store {
         // What was never begun is due whatever the clock says by now: it may have been set back. That it is over is told
         // where nothing is on its way any more that would open it again.
         let rows = sqlx::query(
-            "SELECT incident, seq, role, name, way, level, attempts, may_repeat FROM pages
-             WHERE settled_at IS NULL AND (attempts = 0 OR due_at <= $1) AND (claimed_by IS NULL OR claimed_by <> $2)
+            "SELECT incident, seq, role, name, way, level, attempts, may_repeat FROM (
+             SELECT *, ROW_NUMBER() OVER (PARTITION BY way ORDER BY urgent DESC, due_at, incident, seq, role, name, level) AS place
+             FROM pages WHERE settled_at IS NULL AND (attempts = 0 OR due_at <= $1) AND (claimed_by IS NULL OR claimed_by <> $2)
                 AND way IN (SELECT value FROM json_each($3))
                 AND ((SELECT kind FROM incident_journal AS line WHERE line.incident = pages.incident AND line.seq = pages.seq) = 'paged'
                     OR NOT EXISTS (SELECT 1 FROM pages AS before WHERE before.incident = pages.incident
                         AND before.way = pages.way AND before.seq < pages.seq AND before.settled_at IS NULL))
-             ORDER BY due_at, incident, seq, role, name, way, level LIMIT 200",
+             ) AS due WHERE place <= 50
+             ORDER BY urgent DESC, due_at, incident, seq, role, name, way, level",
         )
         .bind(micros(now))
         .bind(owner)
@@ -194,8 +205,27 @@ impl Store {
             return Ok(());
         }
         let mut transaction = self.write().await?;
-        add(&mut transaction, incident, seq, pages, due_at).await?;
+        let is_urgent: Option<i64> =
+            sqlx::query_scalar("SELECT MAX(urgent) FROM pages WHERE incident = $1 AND seq = $2")
+                .bind(incident.to_string())
+                .bind(i64::try_from(seq)?)
+                .fetch_one(&mut *transaction)
+                .await?;
+        add(&mut transaction, incident, seq, pages, is_urgent == Some(1), due_at).await?;
         transaction.commit().await.context("more pages could not be stored")
+    }
+
+    /// The clock was set back by so much: what waits for a time comes sooner by as much.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn bring_pages_forward(&self, by: std::time::Duration) -> Result<()> {
+        sqlx::query("UPDATE pages SET due_at = due_at - $1 WHERE settled_at IS NULL")
+            .bind(i64::try_from(by.as_micros())?)
+            .execute(&self.writer)
+            .await
+            .context("pages could not be brought forward")?;
+        Ok(())
     }
 
     /// It is done with: delivered or given up.

@@ -19,6 +19,9 @@ impl Engine {
         if let Err(error) = self.0.store.bring_rungs_forward(by).await {
             tracing::error!(error = format!("{error:#}"), "the rungs of runs could not be brought forward");
         }
+        if let Err(error) = self.0.store.bring_pages_forward(by).await {
+            tracing::error!(error = format!("{error:#}"), "pages could not be brought forward");
+        }
         for state in self.open_incidents().await {
             self.incident_clock_set_back(state.id, by).await;
         }
@@ -27,12 +30,19 @@ impl Engine {
     /// What the clock did while no drbot was there: the last event of an incident is of a time that has not come.
     pub(in crate::engine) async fn mend_clocks(&self) {
         let now = self.0.clock.now();
+        let mut most = Duration::ZERO;
         for state in self.open_incidents().await {
+            most = most.max(elapsed(now, state.last_at));
             let by = elapsed(now, state.last_at);
             if by > JUMP {
                 tracing::error!(incident = %state.id.short(), by_s = by.as_secs_f64(), "the clock was set back while drbot was away");
                 self.incident_clock_set_back(state.id, by).await;
             }
+        }
+        if most > JUMP
+            && let Err(error) = self.0.store.bring_pages_forward(most).await
+        {
+            tracing::error!(error = format!("{error:#}"), "pages could not be brought forward");
         }
     }
 
