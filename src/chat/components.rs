@@ -35,7 +35,7 @@ pub(super) async fn clicked(desk: &Desk, click: ComponentInteraction) {
         name: who.person.name.clone(),
     };
     if let Some(button) = IncidentButton::parse(&click.data.custom_id) {
-        return incidents::clicked(desk, &slip, &who, &button, &click.id.to_string()).await;
+        return Box::pin(incidents::clicked(desk, &slip, &who, &button, &click.id.to_string())).await;
     }
     if let Some(button) = ContactButton::parse(&click.data.custom_id) {
         return Box::pin(own::contacts::clicked(desk, &slip, &who, &button, &click.id.to_string())).await;

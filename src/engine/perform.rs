@@ -21,7 +21,7 @@ use crate::{
         next::{self, Next},
     },
     runbook::{
-        action::{Action, Postgres, Wait},
+        action::{Action, Escalation, Postgres, Wait},
         definition::{Check, Step},
     },
     sample::Sample,
@@ -209,6 +209,7 @@ impl Engine {
             Action::Parallel(branches) => self.parallel(permit, branches, context).await?,
             Action::Notify(notify) => Done::new(notify.message.clone()).with("message", notify.message.clone()),
             Action::Versions(versions) => self.versions(permit, versions, context).await?,
+            Action::Escalation(Escalation::Look {}) => Box::pin(self.look_at_escalation(permit)).await?,
             Action::Ask(_) | Action::Call(_) => return Err(Failure::refused("this is no action of its own")),
             action => self.0.actions.perform(action, context).await?,
         };
@@ -226,6 +227,9 @@ impl Engine {
     pub(super) async fn look_at(&self, action: &Action, context: &Context) -> Result<Done, Failure> {
         match action {
             Action::Versions(versions) => self.versions(&access::background_read(), versions, context).await,
+            Action::Escalation(Escalation::Look {}) => {
+                Box::pin(self.look_at_escalation(&access::background_read())).await
+            }
             action => self.0.actions.perform(action, context).await,
         }
     }

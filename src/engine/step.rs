@@ -299,6 +299,7 @@ pub(super) fn is_of_engine(action: &Action) -> bool {
             | Action::Parallel(_)
             | Action::Call(_)
             | Action::Versions(_)
+            | Action::Escalation(_)
     )
 }
 

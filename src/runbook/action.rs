@@ -17,9 +17,22 @@ use super::{
 pub(crate) const SECRET_NAME: &str = "^[A-Z][A-Z0-9_]*$";
 
 /// The key under which an action stands in a step; exactly one of them in each.
-pub const ACTION_KEYS: [&str; 14] = [
-    "http", "docker", "compose", "versions", "postgres", "host", "metrics", "network", "exec", "wait", "ask", "notify",
-    "parallel", "call",
+pub const ACTION_KEYS: [&str; 15] = [
+    "http",
+    "docker",
+    "compose",
+    "versions",
+    "postgres",
+    "host",
+    "metrics",
+    "network",
+    "escalation",
+    "exec",
+    "wait",
+    "ask",
+    "notify",
+    "parallel",
+    "call",
 ];
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -33,6 +46,7 @@ pub enum Action {
     Host(Host),
     Metrics(Metrics),
     Network(Network),
+    Escalation(Escalation),
     Exec(Exec),
     Wait(Wait),
     Ask(Ask),
@@ -56,6 +70,7 @@ impl Action {
             Self::Host(_) => "host",
             Self::Metrics(_) => "metrics",
             Self::Network(_) => "network",
+            Self::Escalation(_) => "escalation",
             Self::Exec(_) => "exec",
             Self::Wait(_) => "wait",
             Self::Ask(_) => "ask",
@@ -90,9 +105,13 @@ impl Action {
                     | Postgres::Writes { .. }
                     | Postgres::Drop { .. }
             ),
-            Self::Host(_) | Self::Metrics(_) | Self::Network(_) | Self::Wait(_) | Self::Ask(_) | Self::Notify(_) => {
-                true
-            }
+            Self::Host(_)
+            | Self::Metrics(_)
+            | Self::Network(_)
+            | Self::Escalation(_)
+            | Self::Wait(_)
+            | Self::Ask(_)
+            | Self::Notify(_) => true,
             Self::Parallel(steps) => steps.iter().all(|step| step.effect() == Effect::Read),
             Self::Exec(_) | Self::Call(_) => false,
         }
@@ -471,6 +490,16 @@ pub enum Metrics {
         /// The server's address, without a slash at the end.
         prometheus: String,
     },
+}
+
+/// drbot's own escalation: the incidents that are open, and whether those are called whom they should call.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Escalation {
+    /// Looks. Result fields: `open` (how many incidents are open, drills apart), `incidents` (list of `{incident, scenario, target,
+    /// holder, seconds_left}`; the holder is null where nobody has it), `overdue_seconds` (for how long the oldest call is due that was not made; 0 when
+    /// there is none), `unanswered` (how many of them nobody has), `gaps` (roles that drbot.toml calls and no contact has).
+    Look {},
 }
 
 /// The target's providers, as they are seen from the network of the container that uses them: name, connection, ping and

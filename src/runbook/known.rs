@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    action::{Action, Compose, Docker, Metrics, Network, Postgres, Versions},
+    action::{Action, Compose, Docker, Escalation, Metrics, Network, Postgres, Versions},
     definition::{Step, ValueType},
     suggest,
 };
@@ -127,6 +127,9 @@ pub fn of_result(action: &Action) -> Known {
         Action::Host(_) => Known::fields(&["disk_free_percent", "memory_free_percent", "load_per_core"], &["problems"]),
         Action::Metrics(metrics) => of_metrics(metrics),
         Action::Network(network) => of_network(network),
+        Action::Escalation(Escalation::Look {}) => {
+            Known::fields(&["open", "overdue_seconds", "unanswered"], &["incidents", "gaps"])
+        }
         Action::Exec(_) => Known::fields(&["exit_code", "stdout", "stderr"], &["json"]),
         Action::Wait(wait) => wait.until.as_deref().map_or_else(Known::none, of_result),
         Action::Ask(_) => Known::fields(&["answer", "by"], &[]),

@@ -226,17 +226,17 @@ mod tests {
         );
         insta::assert_snapshot!(read(&text).1.join("\n"), @"
         c.toml:6:1: unknown key `htpp`
-            did you mean `http`? allowed: ask, call, check, compose, docker, effect, exec, expect, host, http, id, keep, metrics, name, network, notify, on_failure, outputs, parallel, point_of_no_return, postgres, retry, says, takes, timeout, undo, undo_when, versions, wait, when, why
+            did you mean `http`? allowed: ask, call, check, compose, docker, effect, escalation, exec, expect, host, http, id, keep, metrics, name, network, notify, on_failure, outputs, parallel, point_of_no_return, postgres, retry, says, takes, timeout, undo, undo_when, versions, wait, when, why
         c.toml:7:1: this step has no action
-            one of: http, docker, compose, versions, postgres, host, metrics, network, exec, wait, ask, notify, parallel, call
+            one of: http, docker, compose, versions, postgres, host, metrics, network, escalation, exec, wait, ask, notify, parallel, call
         c.toml:14:1: a step has exactly one action; this one has `host` and `exec`
             make a step of each
         c.toml:18:8: unknown key `strat`
             did you mean `start`? allowed: connect, disconnect, engine, exec, images, inspect, kill, logs, ps, pull, restart, restart-engine, start, stop
         c.toml:23:10: unknown key `nothing`
-            allowed: ask, call, compose, docker, exec, host, http, metrics, network, notify, parallel, postgres, versions, wait
+            allowed: ask, call, compose, docker, escalation, exec, host, http, metrics, network, notify, parallel, postgres, versions, wait
         c.toml:24:1: unknown key `scope`
-            allowed: ask, call, check, compose, docker, effect, exec, expect, host, http, id, keep, metrics, name, network, notify, on_failure, outputs, parallel, point_of_no_return, postgres, retry, says, takes, timeout, undo, undo_when, versions, wait, when, why
+            allowed: ask, call, check, compose, docker, effect, escalation, exec, expect, host, http, id, keep, metrics, name, network, notify, on_failure, outputs, parallel, point_of_no_return, postgres, retry, says, takes, timeout, undo, undo_when, versions, wait, when, why
         ");
     }
 }

@@ -14,6 +14,7 @@ mod follow;
 mod links;
 mod open;
 mod pages;
+mod watched;
 
 use std::{
     collections::HashMap,

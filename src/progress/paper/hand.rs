@@ -51,6 +51,9 @@ pub fn of(action: &Action, around: Around<'_>) -> Deed {
         Action::Host(host) => machine(host),
         Action::Metrics(metrics) => figures(metrics),
         Action::Network(network) => providers(network, around.target.and_then(|target| target.network.as_ref())),
+        Action::Escalation(_) => {
+            Deed::new("Looks whether incidents are open, who has them, and whether those are called who should be")
+        }
         Action::Exec(exec) => program(exec),
         Action::Wait(wait) => wait_for(wait, around),
         Action::Ask(ask) => {

@@ -8,8 +8,8 @@ use serde::de::DeserializeOwned;
 use super::*;
 use crate::runbook::{
     action::{
-        ACTION_KEYS, Action, Ask, Compose, Docker, Exec, Host, Http, Metrics, Network, Notify, Postgres, Verdict,
-        Versions, Wait,
+        ACTION_KEYS, Action, Ask, Compose, Docker, Escalation, Exec, Host, Http, Metrics, Network, Notify, Postgres,
+        Verdict, Versions, Wait,
     },
     definition::*,
     load::{CommandFile, decode_command},
@@ -61,6 +61,7 @@ fn every_key_that_the_decoder_knows_is_in_the_schema_and_the_reverse() {
         ("Host", fields::<Host>()),
         ("Http", fields::<Http>()),
         ("LongOutput", fields::<LongOutput>()),
+        ("Escalation", variants::<Escalation>()),
         ("Metrics", variants::<Metrics>()),
         ("Network", variants::<Network>()),
         ("NextCommands", fields::<NextCommands>()),

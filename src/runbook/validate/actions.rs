@@ -196,13 +196,14 @@ impl Checker<'_> {
                 | Action::Host(_)
                 | Action::Metrics(_)
                 | Action::Network(_)
+                | Action::Escalation(_)
                 | Action::Exec(_)
         );
         if !probes || (!action.only_reads() && !action.is_vouched_for()) {
             self.problem(
                 place,
                 format!("{what} only reads"),
-                "http get, docker ps, inspect, logs, engine or exec, compose ps, a reading verb of versions or postgres, host, metrics, network, or exec",
+                "http get, docker ps, inspect, logs, engine or exec, compose ps, a reading verb of versions or postgres, host, metrics, network, escalation, or exec",
             );
         }
     }
