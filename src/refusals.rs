@@ -163,6 +163,8 @@ pub fn open_error(error: &OpenError) -> String {
         OpenError::NoScenario => words::run_without_scenario(),
         OpenError::NoRun(_) => words::run_ended(),
         OpenError::Open(id) => words::incident_is_open(&id.short()),
+        OpenError::NoDrills => words::no_drills(),
+        OpenError::NoDrillContacts(roles) => words::no_drill_contacts(roles),
         OpenError::Store(error) => {
             tracing::error!(error = format!("{error:#}"), "the store failed");
             words::store_failed()

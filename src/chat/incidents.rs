@@ -50,7 +50,7 @@ async fn act(engine: &Engine, who: &Caller, button: &IncidentButton, interaction
             engine.acknowledge(*incident, who, "by the button").await.map(|state| words::has_it(&state))
         }
         IncidentButton::NotNow { incident } => {
-            engine.acknowledge(*incident, who, "not now").await.map(|state| words::has_it(&state))
+            engine.note(*incident, who, &words::not_now()).await.map(|_| words::noted_not_now())
         }
         IncidentButton::Close { incident } => {
             engine.close_incident(*incident, who, None).await.map(|state| words::incident_closed(&state))

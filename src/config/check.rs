@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use super::{
     paging,
-    settings::{BreakGlassSettings, ComposeTarget, Heartbeat, NetworkTarget, RungSettings, Settings, Target},
+    settings::{
+        BreakGlassSettings, ComposeTarget, DrillSettings, Heartbeat, NetworkTarget, RungSettings, Settings, Target,
+    },
 };
 use crate::runbook::{
     document::{Document, Place},
@@ -15,6 +17,9 @@ use crate::runbook::{
 
 /// Nobody plans to be down for longer.
 const LONGEST_OBJECTIVE: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// Less leaves no time for the shortest pauses of the ladders; more is no drill.
+const DRILL_RTO: std::ops::RangeInclusive<Duration> = Duration::from_secs(30)..=Duration::from_secs(3600);
 
 /// Every problem of the settings, at its place.
 pub fn check(document: &Document<'_>, settings: &Settings) -> Vec<Problem> {
@@ -51,6 +56,9 @@ pub fn check(document: &Document<'_>, settings: &Settings) -> Vec<Problem> {
             let place = root.key(table).key(key).index(index);
             report(&place, &format!("there is no role `{role}`"), &format!("[roles] has {}", known.join(", ")));
         }
+    }
+    if let Some(drill) = &settings.incidents.drill {
+        check_drill(&root.key("incidents").key("drill"), drill, &mut report);
     }
     check_break_glass(&root.key("break_glass"), &settings.break_glass, &mut report);
     check_people(&root.key("people"), settings, &mut report);
@@ -90,6 +98,19 @@ fn check_ladder(place: &Place, ladder: &[RungSettings], report: &mut dyn FnMut(&
         if rung.page.is_empty() {
             report(&place.key("page"), "this rung calls nobody", "contact roles, \"responsible\" or \"everyone\"");
         }
+    }
+}
+
+fn check_drill(place: &Place, drill: &DrillSettings, report: &mut dyn FnMut(&Place, &str, &str)) {
+    if drill.contacts.is_empty() {
+        report(
+            &place.key("contacts"),
+            "a drill that calls nobody shows nothing",
+            "name contact roles, like [\"Drill\"]",
+        );
+    }
+    if !DRILL_RTO.contains(&drill.rto.0) {
+        report(&place.key("rto"), "a drill takes 30 s to 1 h", "like \"4m\"");
     }
 }
 

@@ -256,6 +256,28 @@ pub struct IncidentSettings {
     /// Those of them that may set a new deadline.
     #[serde(default)]
     pub deadline: Vec<String>,
+    /// How `/incident drill` tries the ladders out. There are no drills when left out.
+    #[serde(default)]
+    pub drill: Option<DrillSettings>,
+}
+
+/// A drill climbs the ladders of an incident within an objective of its own, and calls these contacts alone.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DrillSettings {
+    /// Contact roles that are called in the place of all others.
+    #[schemars(length(min = 1), example = &["Drill"])]
+    pub contacts: Vec<String>,
+    /// The objective of a drill, by which its ladders are compressed: 30 s to 1 h; 4 min when left out.
+    #[serde(default = "default_drill_rto")]
+    pub rto: Span,
+    /// Whether PagerDuty, ntfy and the webhook are used, too, which reach whoever listens there.
+    #[serde(default)]
+    pub services: bool,
+}
+
+fn default_drill_rto() -> Span {
+    Span::from_secs(240)
 }
 
 /// Who may lock drbot down: `/lockdown`, after which nothing begins but reads and halts. Nobody when left out. It is lifted

@@ -55,6 +55,17 @@ pub fn callees<'a>(
     (callees, unreachable)
 }
 
+/// One contact, by their user in Discord.
+pub fn one(user: DiscordId, level: Level, contacts: &[Contact], can: &dyn Fn(Way) -> bool) -> Option<Callee> {
+    let contact = contacts.iter().find(|contact| contact.discord == Some(user))?;
+    Some(Callee {
+        role: contact.role.clone(),
+        name: contact.name.clone(),
+        user: contact.discord,
+        ways: contact.paged_by(level, can),
+    })
+}
+
 /// The contacts of one name in a policy, and the roles of it that nobody has.
 fn meant<'a>(name: &str, responsible: &[String], contacts: &'a [Contact]) -> (Vec<&'a Contact>, Vec<String>) {
     // Where nobody is named as responsible, all are.

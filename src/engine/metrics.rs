@@ -5,15 +5,21 @@ use std::time::Duration;
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 
 use crate::{
+    clock::elapsed,
     contacts::way::Way,
     incident::event::Delivery,
-    run::{event::Event, state::State},
+    run::{
+        event::Event,
+        state::{ApprovalState, State},
+    },
 };
 
 const STARTED: &str = "drbot_runs_started_total";
 const FINISHED: &str = "drbot_runs_finished_total";
 const UNFINISHED: &str = "drbot_runs_unfinished";
 const STEPS: &str = "drbot_steps_total";
+const APPROVALS: &str = "drbot_approvals_total";
+const APPROVAL_WAIT: &str = "drbot_approval_wait_seconds";
 const APPEND: &str = "drbot_journal_append_seconds";
 const LOCKED_DOWN: &str = "drbot_locked_down";
 const GLASS_BROKEN: &str = "drbot_glass_broken_total";
@@ -27,6 +33,15 @@ pub fn describe() {
     describe_counter!(FINISHED, "Runs that have ended, by command and outcome.");
     describe_gauge!(UNFINISHED, "Runs that are under way or wait for people.");
     describe_counter!(STEPS, "Attempts of steps that have ended, by command and how.");
+    describe_counter!(
+        APPROVALS,
+        "Approvals, by command and what became of them: asked, given (by each person), denied, withdrawn, expired, voided, waived, renewed."
+    );
+    describe_histogram!(
+        APPROVAL_WAIT,
+        Unit::Seconds,
+        "Time from when an approval was asked for until all had given it."
+    );
     describe_histogram!(APPEND, Unit::Seconds, "Time until an event was durable in the journal.");
     describe_gauge!(LOCKED_DOWN, "1 while nothing may begin but reads and halts.");
     describe_counter!(GLASS_BROKEN, "Runs that one person let go on unapproved, by command.");
@@ -48,6 +63,12 @@ pub(super) fn unfinished(count: usize) {
 pub(super) fn appended(state: &State, event: &Event, took: Duration) {
     histogram!(APPEND).record(took.as_secs_f64());
     let command = || state.created.command.name.clone();
+    if let Some(what) = event.kind().strip_prefix("approval-") {
+        counter!(APPROVALS, "command" => command(), "what" => what).increment(1);
+    }
+    if let (Event::ApprovalGiven { .. }, ApprovalState::Given { asked_at, given_at, .. }) = (event, &state.approval) {
+        histogram!(APPROVAL_WAIT).record(elapsed(*asked_at, *given_at).as_secs_f64());
+    }
     let how = match event {
         Event::StepSucceeded { .. } => "succeeded",
         Event::StepFailed { .. } => "failed",

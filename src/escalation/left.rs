@@ -15,7 +15,7 @@ impl Left {
     /// The least time of each scenario and target, in seconds; negative behind the deadline.
     pub(super) fn tell(&mut self, open: &[State], now: Timestamp) {
         self.0.values_mut().for_each(|left| *left = f64::NAN);
-        for state in open.iter().filter(|state| !state.is_over()) {
+        for state in open.iter().filter(|state| !state.is_over() && !state.is_drill()) {
             let key = (state.kind.key.clone(), state.opened.target.clone().unwrap_or_default());
             let left = (state.deadline.due - now).as_seconds_f64();
             let least = self.0.entry(key).or_insert(f64::NAN);

@@ -29,8 +29,10 @@ use crate::{
 
 /// So many are on their way at once by one way.
 const MOST: usize = 16;
-/// Given up after so many attempts.
+/// What may have arrived is repeated so often. What has certainly not is tried for as long as it is needed.
 const ATTEMPTS: u32 = 6;
+/// Whoever is told what became of a call does not need it for longer than about an hour.
+const ENDS: u32 = 30;
 /// The first pause; each is twice the one before.
 const PAUSE: Duration = Duration::from_secs(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(120);
@@ -127,7 +129,7 @@ async fn deliver(engine: &Engine, ways: &Ways, pace: &Pace, sending: &Sending, c
     let fate = match hold {
         Some((until, Hold::Wait)) => Fate::HeldBack { until, beside: false },
         Some((until, Hold::Beside)) => Fate::HeldBack { until, beside: true },
-        Some((_, Hold::Fail)) | None => fate(sent, sending.page.attempts, now),
+        Some((_, Hold::Fail)) | None => fate(sent, &sending.about, sending.page.attempts, now),
     };
     if matches!(fate, Fate::Delivered) {
         pace.taken(way);
@@ -161,11 +163,13 @@ async fn attempt(engine: &Engine, pager: &Pager, sending: &Sending) -> Sent {
     Sent::Delivered { receipt: None }
 }
 
-fn fate(sent: Sent, attempts: u32, now: Timestamp) -> Fate {
+fn fate(sent: Sent, about: &About, attempts: u32, now: Timestamp) -> Fate {
+    let is_call = matches!(about, About::Call(_));
     match sent {
         Sent::Delivered { .. } => Fate::Delivered,
         Sent::Refused { why } => Fate::Undeliverable { why },
-        Sent::Failed { why, .. } | Sent::Unknown { why } if attempts >= ATTEMPTS => Fate::Undeliverable { why },
+        Sent::Unknown { why } if attempts >= ATTEMPTS => Fate::Undeliverable { why },
+        Sent::Failed { why, .. } if !is_call && attempts >= ENDS => Fate::Undeliverable { why },
         Sent::Failed { why, again_after } => {
             let pause = again_after.unwrap_or_default().max(pause(attempts));
             Fate::PutOff { until: now + pause, outcome: Delivery::Failed { why } }
@@ -198,7 +202,7 @@ async fn letter(engine: &Engine, sending: &Sending, paged: &Paged) -> anyhow::Re
         code: Some(state.id.short()),
         priority: state.kind.scenario.priority,
         may_repeat: page.may_repeat,
-        drill: false,
+        drill: state.is_drill(),
     })
 }
 

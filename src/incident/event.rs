@@ -46,6 +46,12 @@ pub struct AlertSeen {
     pub fingerprint: String,
     pub name: String,
     pub summary: String,
+    /// The evidence, where the sender gave more than a line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Where to look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
     pub starts_at: Timestamp,
 }
 
@@ -83,6 +89,20 @@ pub struct Opened {
     pub ack: AckPolicy,
     /// Behind the last rung people are called again, each time so much has passed.
     pub repeat_every: Duration,
+    /// Nothing has happened: people try the ladders out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drill: Option<Drill>,
+}
+
+/// How the ladders are tried out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Drill {
+    /// Contact roles that are called in the place of all others.
+    pub contacts: Vec<String>,
+    /// The objective, in the place of the scenario's.
+    pub rto: Duration,
+    /// Whether ways are used that reach whoever listens there.
+    pub services: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -246,6 +266,8 @@ pub struct Breach {
 pub enum Stall {
     /// An approval waits for longer than a fifth of what was left.
     Approval { run: RunId, round: u32 },
+    /// The time to approve ran out, and nothing goes on by itself.
+    Expired { run: RunId, round: u32 },
     /// A step takes half as long again as nine of ten did, and says nothing.
     Step { run: RunId, step: String },
     /// Nobody can tell whether a step happened.

@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::event::Drill;
 use crate::{
     clock::{Timestamp, elapsed},
     config::settings::{Level, Priority, RungSettings, Scenario},
+    runbook::span::Span,
 };
 
 /// One rung of the deadline ladder.
@@ -41,6 +43,26 @@ const SHORTEST_REPEAT: Duration = Duration::from_secs(60);
 /// The next level follows after at least so long.
 const SHORTEST_DELAY: Duration = Duration::from_secs(15);
 const GRACE: Duration = Duration::from_secs(30);
+
+/// What an incident is measured by and who is called for it, as `drbot.toml` has it; in a drill within the drill's time, and
+/// its contacts alone.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Policy {
+    pub scenario: Scenario,
+    pub ladder: Vec<RungSettings>,
+}
+
+impl Policy {
+    pub fn of(scenario: &Scenario, ladder: &[RungSettings], drill: Option<&Drill>) -> Self {
+        let mut policy = Self { scenario: scenario.clone(), ladder: ladder.to_vec() };
+        if let Some(drill) = drill {
+            policy.scenario.rto = Span(drill.rto);
+            policy.scenario.responsible.clone_from(&drill.contacts);
+            policy.ladder.iter_mut().for_each(|rung| rung.page.clone_from(&drill.contacts));
+        }
+        policy
+    }
+}
 
 /// The rungs between `from` and `due`.
 pub fn rungs(ladder: &[RungSettings], from: Timestamp, due: Timestamp) -> Vec<Rung> {

@@ -5,8 +5,10 @@
 //! after the end, never twice for the same, and a rung that is due is never silent. After a downtime only the highest rung
 //! that is due is used, once, and says for which it stands.
 
+use std::time::Duration;
+
 use super::{
-    event::{Breach, Stall},
+    event::{AlertSeen, Breach, Stall},
     ladder::Rung,
     outlook::Forecast,
     state::{Ack, State},
@@ -15,6 +17,10 @@ use crate::{
     clock::{Timestamp, elapsed},
     config::settings::Level,
 };
+
+/// Alertmanager says that an alert has ended with the next notification of its group: by default five minutes later at most
+/// (`group_interval`), and Prometheus has looked before that.
+const RESOLVES_WITHIN: Duration = Duration::from_secs(6 * 60);
 
 /// What is known beside the incident's own events.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -32,6 +38,8 @@ pub enum Next {
     AskStill {
         until: Timestamp,
     },
+    /// It is recovered, they say, and this alert does not end.
+    StillFires(AlertSeen),
     /// Nothing is due before then.
     Wait(Option<Timestamp>),
     Ended,
@@ -61,6 +69,9 @@ pub fn next(state: &State, facts: &Facts, now: Timestamp) -> Next {
     if state.closed.is_some() {
         return Next::Ended;
     }
+    if let Some((alert, doubted)) = still_fires(state) {
+        return if doubted <= now { Next::StillFires(alert.clone()) } else { Next::Wait(Some(doubted)) };
+    }
     if state.recovered.is_some() {
         return Next::Wait(None);
     }
@@ -77,6 +88,12 @@ pub fn next(state: &State, facts: &Facts, now: Timestamp) -> Next {
         Some(until) => Next::AskStill { until },
         None => Next::Wait(wakes_at(state)),
     }
+}
+
+/// An alert that was never resolved, of an incident that is recovered; and when that is no recovery any more.
+fn still_fires(state: &State) -> Option<(&AlertSeen, Timestamp)> {
+    let recovered = state.recovered.as_ref().filter(|_| state.closed.is_none())?;
+    Some((state.firing().next()?, recovered.at + RESOLVES_WITHIN))
 }
 
 /// The rung of the deadline ladder that is to be used now.
@@ -116,8 +133,12 @@ fn breach(state: &State, facts: &Facts, now: Timestamp) -> Option<Breach> {
     (breach.needs > breach.left).then_some(breach)
 }
 
-/// When people are called again, where the last rung was used.
+/// When people are called again, where the last rung was used. A drill is over then: nothing recovers it, and somebody may
+/// have forgotten to close it.
 fn repeats_at(state: &State) -> Option<Timestamp> {
+    if state.is_drill() {
+        return None;
+    }
     let deadline = &state.deadline;
     let is_last = deadline.used.is_some() && deadline.used == deadline.rungs.last().map(|rung| rung.percent);
     // The last rung may have been used early.
@@ -148,7 +169,7 @@ fn ack(state: &State, now: Timestamp) -> (Option<(Level, Timestamp)>, Option<Tim
 /// When something is due next if nothing happens; the forecast aside.
 pub fn wakes_at(state: &State) -> Option<Timestamp> {
     if state.is_over() {
-        return None;
+        return still_fires(state).map(|(_, doubted)| doubted);
     }
     let deadline = &state.deadline;
     let rung = deadline.rungs.iter().find(|rung| deadline.used.is_none_or(|used| rung.percent > used));

@@ -32,6 +32,8 @@ pub struct State {
     /// The first thing that a person did.
     pub responded: Option<(Timestamp, Person)>,
     pub recovered: Option<Recovered>,
+    /// Since when it is back, after a recovery.
+    pub relapsed_at: Option<Timestamp>,
     pub closed: Option<Closed>,
     pub runs: Vec<Joined>,
     /// By source and fingerprint.
@@ -143,6 +145,7 @@ impl State {
             opened: Arc::new((**opened).clone()),
             responded: None,
             recovered: None,
+            relapsed_at: None,
             closed: None,
             runs: Vec::new(),
             alerts: BTreeMap::new(),
@@ -152,6 +155,8 @@ impl State {
             last_at: entry.at,
         };
         match &opened.because {
+            // Whether anybody takes it on is what a drill is to show.
+            Because::Person { .. } if opened.drill.is_some() => {}
             // Whoever says that there is a disaster has it at first.
             Because::Person { by, .. } => state.has_it(by, entry.at),
             Because::Run { by, run, command } => {
@@ -259,10 +264,12 @@ impl State {
                 self.recovered = Some(Recovered { run: *run, at: *at });
             }
             Event::Relapsed { alert } => {
-                if self.recovered.take().is_none() {
-                    return Err("it is not recovered".to_owned());
-                }
+                let recovered = self.recovered.take().ok_or("it is not recovered")?;
+                // One that never ended is seen to be back now.
+                self.relapsed_at = Some(if alert.starts_at > recovered.at { alert.starts_at } else { at });
                 self.fires(alert);
+                // Whoever had it may have gone.
+                self.ack = Ack::Open { level: Level::Primary, due_at: at };
             }
             Event::Closed { by, reason } => {
                 self.responds(by, at);
@@ -364,6 +371,11 @@ impl State {
     /// Nobody is called any more: it is recovered, or closed.
     pub fn is_over(&self) -> bool {
         self.closed.is_some() || self.recovered.is_some()
+    }
+
+    /// Nothing has happened: people try the ladders out.
+    pub fn is_drill(&self) -> bool {
+        self.opened.drill.is_some()
     }
 
     /// Alerts of it that fire.

@@ -6,8 +6,8 @@ use std::{collections::BTreeSet, time::Duration};
 use proptest::prelude::*;
 
 use super::{
-    event::{AlertSeen, Because, Entry, Event, Kind, Opened, Paged, Seen, Stall},
-    ladder,
+    event::{AlertSeen, Because, Drill, Entry, Event, Kind, Opened, Paged, Seen, Stall},
+    ladder::{self, Policy},
     next::{Due, Facts, Next, next, wakes_at},
     outlook::Forecast,
     state::{Ack, State},
@@ -49,8 +49,15 @@ fn alert() -> AlertSeen {
         fingerprint: "f".to_owned(),
         name: "DatabaseDown".to_owned(),
         summary: "the database is down".to_owned(),
+        description: None,
+        url: None,
         starts_at: start(),
     }
+}
+
+fn resolved() -> Event {
+    let AlertSeen { source, fingerprint, name, .. } = alert();
+    Event::AlertResolved { source, fingerprint, name }
 }
 
 /// An incident and its journal, as the engine keeps it.
@@ -63,10 +70,13 @@ struct Desk {
 
 impl Desk {
     fn open(rto: u64, because: Because) -> Self {
-        let scenario = scenario(rto, Priority::Critical);
+        Self::of(scenario(rto, Priority::Critical), shares(), because, None)
+    }
+
+    fn of(scenario: Scenario, shares: Vec<RungSettings>, because: Because, drill: Option<Drill>) -> Self {
         let due = start() + scenario.rto.0;
         let opened = Opened {
-            rungs: ladder::rungs(&shares(), start(), due),
+            rungs: ladder::rungs(&shares, start(), due),
             ack: ladder::ack_policy(&scenario),
             repeat_every: ladder::repeat_every(scenario.rto.0),
             kind: Kind { key: "corruption".to_owned(), scenario },
@@ -75,6 +85,7 @@ impl Desk {
             failure: None,
             detected: Seen { at: start(), source: "the alert".to_owned() },
             channel: DiscordId(1),
+            drill,
         };
         let first =
             Entry { incident: IncidentId::generate(), seq: 1, at: start(), event: Event::Opened(Box::new(opened)) };
@@ -104,6 +115,7 @@ impl Desk {
             let event = match next(&self.state, &self.facts, self.now) {
                 Next::Page(due) => paged(due),
                 Next::AskStill { until } => Event::StillAsked { by: self.state.holder().unwrap().clone(), until },
+                Next::StillFires(alert) => Event::Relapsed { alert },
                 Next::Wait(_) | Next::Ended => return,
             };
             assert!(self.writes(event.clone()), "what is due must be legal: {event:?} in {:?}", self.state);
@@ -278,11 +290,66 @@ fn nobody_is_called_behind_recovery_until_it_falls_back() {
     desk.looks();
     let recovered = Event::Recovered { run: RunId::generate(), at: desk.now };
     assert!(desk.writes(recovered.clone()) && !desk.writes(recovered));
+    assert!(desk.writes(resolved()));
     desk.passes(3600 * SECOND);
     assert_eq!(desk.pages().len(), 1);
-    assert!(desk.writes(Event::Relapsed { alert: alert() }));
+    assert!(desk.writes(Event::Relapsed { alert: AlertSeen { starts_at: desk.now, ..alert() } }));
+    assert_eq!(desk.state.relapsed_at, Some(desk.now));
     desk.looks();
     assert_eq!(desk.rungs_used(), [0, 100]);
+}
+
+#[test]
+fn one_that_is_back_is_nobodys_until_somebody_takes_it_again() {
+    let mut desk = Desk::alerted(1800);
+    desk.looks();
+    let by = Person { id: DiscordId(7), name: "Dana".to_owned() };
+    assert!(desk.writes(Event::Acknowledged { by, until: desk.now + 3600 * SECOND, how: "by the button".to_owned() }));
+    let before = desk.levels_used().len();
+    desk.passes(60 * SECOND);
+    assert!(desk.writes(Event::Recovered { run: RunId::generate(), at: desk.now }) && desk.writes(resolved()));
+    desk.passes(60 * SECOND);
+    assert_eq!(desk.levels_used().len(), before);
+    assert!(desk.writes(Event::Relapsed { alert: AlertSeen { starts_at: desk.now, ..alert() } }));
+    desk.looks();
+    assert_eq!(desk.levels_used().len(), before + 1, "whoever had it may be asleep");
+    assert_eq!(desk.levels_used().last(), Some(&Level::Primary));
+}
+
+#[test]
+fn an_alert_that_does_not_end_behind_a_recovery_makes_it_none() {
+    let mut desk = Desk::alerted(1800);
+    desk.looks();
+    desk.passes(60 * SECOND);
+    assert!(desk.writes(Event::Recovered { run: RunId::generate(), at: desk.now }));
+    let doubted = desk.now + 360 * SECOND;
+    assert_eq!(wakes_at(&desk.state), Some(doubted));
+    desk.passes(359 * SECOND);
+    assert!(desk.state.recovered.is_some());
+    desk.passes(SECOND);
+    assert!(desk.state.recovered.is_none());
+    assert_eq!(desk.state.relapsed_at, Some(doubted));
+    assert!(desk.levels_used().len() > 1, "people are called again");
+}
+
+#[test]
+fn a_drill_climbs_the_same_ladders_and_calls_its_contacts_alone() {
+    let drill = Drill { contacts: vec!["Drill".to_owned()], rto: 120 * SECOND, services: false };
+    let real = scenario(1800, Priority::Critical);
+    let Policy { scenario, ladder } = Policy::of(&real, &shares(), Some(&drill));
+    assert_eq!((scenario.rto.0, &scenario.responsible), (120 * SECOND, &drill.contacts));
+    let rungs = ladder::rungs(&ladder, start(), start() + scenario.rto.0);
+    assert_eq!(rungs.iter().map(|rung| rung.percent).collect::<Vec<_>>(), [0, 50, 75, 90, 100]);
+    assert!(rungs.iter().all(|rung| rung.page == drill.contacts));
+    assert_eq!(Policy::of(&real, &shares(), None), Policy { scenario: real, ladder: shares() });
+
+    let by = Person { id: DiscordId(7), name: "Dana".to_owned() };
+    let mut desk = Desk::of(scenario, ladder, Because::Person { by, text: None }, Some(drill));
+    desk.looks();
+    assert_eq!(desk.levels_used(), [Level::Primary], "who begins it does not have it");
+    (0..600).for_each(|_| desk.passes(SECOND));
+    assert_eq!(desk.rungs_used(), [0, 50, 75, 90, 100], "and nobody is called for ever");
+    assert_eq!(desk.levels_used(), [Level::Primary, Level::Secondary, Level::Emergency]);
 }
 
 #[test]

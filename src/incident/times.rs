@@ -89,5 +89,5 @@ pub fn clock(state: &State, now: Timestamp) -> Clock {
 
 /// Whether an alert has found it, rather than a person.
 pub fn was_alerted(state: &State) -> bool {
-    matches!(state.opened.because, Because::Alert(_))
+    state.is_drill() || matches!(state.opened.because, Because::Alert(_))
 }

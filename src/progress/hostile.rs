@@ -202,6 +202,8 @@ fn fits(what: &str, text: &str, most: usize) -> Result<(), TestCaseError> {
 
 /// Nobody is called, nothing is hidden or turned around.
 fn calls_nobody(what: &str, text: &str) -> Result<(), TestCaseError> {
+    // The moment before a line is drbot's own.
+    let text = text.strip_prefix("<t:").and_then(|rest| rest.split_once(":T> ")).map_or(text, |(_, line)| line);
     for call in ["@everyone", "@here", "<@", "<#", "</", "<t:", "<:", "<a:"] {
         prop_assert!(!text.contains(call), "{what} contains {call}: {text:?}");
     }
@@ -352,7 +354,7 @@ proptest! {
             calls_nobody("a line of the log", &post.text)?;
             let (head, block) = post.text.split_once("\n```\n").map_or((&*post.text, None), |(head, rest)| (head, Some(rest)));
             is_closed("a line of the log", head)?;
-            prop_assert!(!head.contains('\n') && head.matches('`').count() == 2, "{head:?}");
+            prop_assert!(!head.contains('\n') && !head.contains('`'), "{head:?}");
             if let Some(block) = block {
                 let inside = block.strip_suffix("\n```").expect("the block is closed at the end");
                 prop_assert!(!inside.contains('`'), "{inside:?}");

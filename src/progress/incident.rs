@@ -141,7 +141,7 @@ fn fields(state: &State, beside: &Beside, now: Timestamp) -> Vec<Field> {
         add("Faster path", beside.faster.as_ref().map(words::faster_path).unwrap_or_default(), false);
         add("Acknowledged", words::incident_holder(state), true);
     }
-    if beside.loss.is_some() || state.is_over() {
+    if !state.is_drill() {
         add("RPO", words::incident_rpo(state, beside.loss.as_ref()), false);
     }
     add("Evidence", words::incident_alerts(state).unwrap_or_default(), false);

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::support::{
     bot::Bot,
     range::{MONITORING, Range},
-    stage::Stage,
+    stage::{Stage, has_button},
     until, within,
 };
 
@@ -41,6 +41,18 @@ async fn a_killed_database_is_an_alert_and_its_return_the_end_of_it() {
     assert_eq!(down.alert.labels["service"], "postgres");
     assert_eq!(down.alert.summary, "The database is not reachable.");
     assert!(down.received_at >= down.alert.starts_at, "{down:?}");
+    // Nobody has typed anything: the post is there, with the evidence and what can be done.
+    let post = within(SOON, "the post", async || {
+        let posts = stage.messages("incidents", "Dana").await;
+        posts
+            .into_iter()
+            .find(|post| post["embeds"][0]["title"].as_str().is_some_and(|title| title.contains("Database corruption")))
+    })
+    .await;
+    assert!(post.to_string().contains("The database is not reachable."), "{post}");
+    for button in ["Acknowledge", "/restore-db", "Not now"] {
+        assert!(has_button(&post, button), "{button}: {post}");
+    }
 
     range.docker(&["start", &range.container("trading-postgres")]);
     let over = within(SOON, "the end of it", async || {

@@ -97,15 +97,15 @@ fn every_mistake_is_said_in_one_run() {
     commands/wrong.toml:20:1: what must not be done twice cannot be retried
         say `effect = "idempotent"` if doing it twice is as good as once, or leave out `retry`
     commands/wrong.toml:25:1: there is an `undo`, and no action that it takes back
-        one of: http, docker, compose, versions, postgres, host, metrics, network, exec, wait, ask, notify, parallel, call
+        one of: http, docker, compose, versions, postgres, host, metrics, network, escalation, exec, wait, ask, notify, parallel, call
     commands/wrong.toml:39:14: there is no `undo` that this could be about
-    warning: drbot.toml:145:13: the secret DB_PASSWORD is not set
+    warning: drbot.toml:147:13: the secret DB_PASSWORD is not set
         put DB_PASSWORD=… into .env, or name the file that holds it: DB_PASSWORD_FILE=…
-    warning: drbot.toml:203:61: the secret EMERGENCY_TOKEN is not set
+    warning: drbot.toml:205:61: the secret EMERGENCY_TOKEN is not set
         put EMERGENCY_TOKEN=… into .env, or name the file that holds it: EMERGENCY_TOKEN_FILE=…
-    warning: drbot.toml:203:94: the secret ADMIN_TOKEN is not set
+    warning: drbot.toml:205:94: the secret ADMIN_TOKEN is not set
         put ADMIN_TOKEN=… into .env, or name the file that holds it: ADMIN_TOKEN_FILE=…
-    warning: drbot.toml:203:124: the secret ALERTS_TOKEN is not set
+    warning: drbot.toml:205:124: the secret ALERTS_TOKEN is not set
         put ALERTS_TOKEN=… into .env, or name the file that holds it: ALERTS_TOKEN_FILE=…
     secrets are looked for in the environment, then in FOLDER/.env (there is none yet)
     10 mistakes, with 4 warnings
@@ -115,7 +115,7 @@ fn every_mistake_is_said_in_one_run() {
     assert!(said.contains("the secret ADMIN_TOKEN cannot be had: ADMIN_TOKEN_FILE=/nowhere/token: "), "{said}");
     // One that is there and too short to be looked for in what is shown.
     let (said, _) = drbot(folder.path(), &["check"], &[("DB_PASSWORD", "12345")]);
-    assert!(said.contains("drbot.toml:145:13: the secret DB_PASSWORD is shorter than 6 characters"), "{said}");
+    assert!(said.contains("drbot.toml:147:13: the secret DB_PASSWORD is shorter than 6 characters"), "{said}");
     // The file that is read is the one that is named.
     std::fs::write(folder.path().join(".env"), "ADMIN_TOKEN=of-the-file\n").unwrap();
     let (said, _) = drbot(folder.path(), &["check"], &[]);

@@ -57,6 +57,7 @@ fn opened(configuration: &Configuration, number: usize, at: Timestamp) -> [Entry
         failure: None,
         detected,
         channel: DiscordId(world::INCIDENTS),
+        drill: None,
     };
     let incident = IncidentId::generate();
     let taken =

@@ -70,6 +70,11 @@ pub(super) const OWN: Own = Own {
                 OwnOption { name: TEXT, help: "What you see", kind: ValueType::String, required: false, choices: None },
             ],
         },
+        Sub {
+            name: "drill",
+            description: "Try the ladders out: nothing has happened, and only the drill's contacts are called",
+            options: &[KIND],
+        },
         Sub { name: "list", description: "Incidents that are open, and the last ones", options: &[] },
         Sub { name: "show", description: "One incident: its clock, its times, its runs", options: &[WHICH] },
         Sub { name: "ack", description: "Say that you have it, or are still on it", options: &[WHICH] },
@@ -168,6 +173,10 @@ async fn act(
     if sub == Some("open") {
         let scenario = option(SCENARIO).unwrap_or_default();
         let opened = engine.open_incident(who, interaction, scenario, option(TARGET), option(TEXT)).await;
+        return opened.map_or_else(|error| open_error(&error), |state| words::incident_opened(&state));
+    }
+    if sub == Some("drill") {
+        let opened = engine.open_drill(who, interaction, option(SCENARIO).unwrap_or_default()).await;
         return opened.map_or_else(|error| open_error(&error), |state| words::incident_opened(&state));
     }
     // Which are open is for those who may see them.

@@ -92,7 +92,7 @@ async fn send(presenter: &Presenter, sending: &Sending) -> Result<(), String> {
     let link =
         place.map(|place| format!("https://discord.com/channels/{guild}/{}", place.thread.unwrap_or(place.channel)));
     let now = presenter.engine.clock().now();
-    let text = words::direct_page(paged, &sending.state, link.as_deref(), now);
+    let text = words::direct_page(paged, &sending.state, link.as_deref(), sending.page.may_repeat, now);
     let key = page_key(&sending.page);
     let nonce: String = key.chars().rev().take(25).collect::<Vec<_>>().into_iter().rev().collect();
     let body: Value =

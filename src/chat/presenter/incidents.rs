@@ -37,6 +37,8 @@ const REFRESH: Duration = Duration::from_secs(10);
 /// … and this often when it stands still.
 const REFRESH_OVER: Duration = Duration::from_secs(120);
 /// How long an incident is left alone that could not be shown (the store failed).
+const STALE: Duration = Duration::from_secs(20);
+/// How long until it is tried again.
 const AFTER_TROUBLE: Duration = Duration::from_secs(5);
 /// A week: the longest that Discord keeps a silent thread open, in minutes.
 const ARCHIVE_AFTER: u32 = 10_080;
@@ -314,16 +316,18 @@ impl Teller {
         if entry.event.kind() == "closed" {
             call = call.with_files(self.timeline().await);
         }
-        match until_done(&self.presenter.rest, "telling of an incident", &call).await {
+        // Said again from the state of then where Discord takes long: who is called for what is over by now, is called in vain.
+        let told = until_done(&self.presenter.rest, "telling of an incident", &call);
+        let Some(told) = self.clock().timeout(STALE, Box::pin(told)).await else { return false };
+        match told {
             Ok(_) => true,
             // Nobody shall be left uncalled because a thread is gone or closed to drbot.
             Err(Refused::Gone | Refused::Forbidden) => {
                 let fallback = configuration.settings.discord.channel.0;
                 let call = Call::post_message(fallback, body);
-                matches!(
-                    until_done(&self.presenter.rest, "telling of an incident", &call).await,
-                    Ok(_) | Err(Refused::Rejected)
-                )
+                let told = until_done(&self.presenter.rest, "telling of an incident", &call);
+                let told = self.clock().timeout(STALE, Box::pin(told)).await;
+                matches!(told, Some(Ok(_) | Err(Refused::Rejected)))
             }
             Err(_) => {
                 metrics::post_dropped();

@@ -171,13 +171,13 @@ fn settings_are_checked_and_their_paths_resolved() {
     insta::assert_snapshot!(problems, @r#"
     drbot.toml:29:1: unknown key `rot`
         did you mean `rto`? allowed: name, priority, responsible, rpo, rto
-    drbot.toml:148:13: invalid value: string "many", expected a port, 1 to 65535
+    drbot.toml:150:13: invalid value: string "many", expected a port, 1 to 65535
     "#);
     std::fs::write(&path, text.replace("rot = ", "rto = ").replace("\"many\"", "5432")).unwrap();
     insta::assert_snapshot!(shown(&load().unwrap_err()), @r#"
-    drbot.toml:128:7: the URL ends with a slash
+    drbot.toml:130:7: the URL ends with a slash
         leave it out: commands write {{ target.api }}/health
-    drbot.toml:145:13: this is not the name of a secret
+    drbot.toml:147:13: this is not the name of a secret
         the name of a variable of .env, like "DB_PASSWORD"; never the password itself
     "#);
 }

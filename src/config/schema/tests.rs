@@ -12,8 +12,8 @@ use crate::{
             EmailSettings, NtfySettings, PagerdutySettings, PagingSettings, Security, TwilioSettings, WebhookSettings,
         },
         settings::{
-            BreakGlassSettings, ComposeTarget, ContactSettings, Discord, DockerTarget, Heartbeat, HostPerson,
-            IncidentSettings, Limits, LockdownSettings, NetworkTarget, PostgresTarget, Priority, Provider,
+            BreakGlassSettings, ComposeTarget, ContactSettings, Discord, DockerTarget, DrillSettings, Heartbeat,
+            HostPerson, IncidentSettings, Limits, LockdownSettings, NetworkTarget, PostgresTarget, Priority, Provider,
             RungSettings, Scenario, Target, VersionsTarget, Web,
         },
     },
@@ -57,6 +57,7 @@ fn every_key_that_the_decoder_knows_is_in_the_schema_and_the_reverse() {
         ("EmailSettings", fields::<EmailSettings>()),
         ("Heartbeat", fields::<Heartbeat>()),
         ("HostPerson", fields::<HostPerson>()),
+        ("DrillSettings", fields::<DrillSettings>()),
         ("IncidentSettings", fields::<IncidentSettings>()),
         ("Level", BTreeSet::new()),
         ("Limits", fields::<Limits>()),

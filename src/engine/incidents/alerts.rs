@@ -67,7 +67,8 @@ impl Engine {
         for stored in unattended {
             let StoredAlert { alert, received_at, .. } = &stored;
             let seen = self.seen(alert, *received_at);
-            let opened = self.incident_of_alert(seen, alert.scenario.as_deref(), alert.target.as_deref()).await;
+            let opened =
+                Box::pin(self.incident_of_alert(seen, alert.scenario.as_deref(), alert.target.as_deref())).await;
             let incident = match opened {
                 Ok(state) => state.map_or(NONE.to_owned(), |state| state.id.to_string()),
                 // The others are not held up by it.
@@ -87,12 +88,16 @@ impl Engine {
 
     /// What a sender wrote may hold what is nobody's business.
     fn seen(&self, alert: &Alert, received_at: crate::clock::Timestamp) -> AlertSeen {
-        let summary = if alert.summary.is_empty() { &alert.description } else { &alert.summary };
+        let is_named_only = alert.summary.is_empty() || alert.summary == alert.name;
+        let summary = if is_named_only && !alert.description.is_empty() { &alert.description } else { &alert.summary };
+        let description = Some(&alert.description).filter(|text| !text.is_empty() && *text != summary);
         AlertSeen {
             source: alert.source.clone(),
             fingerprint: alert.fingerprint.clone(),
             name: self.0.secrets.mask(&alert.name),
             summary: self.0.secrets.mask(summary),
+            description: description.map(|text| self.0.secrets.mask(text)),
+            url: Some(self.0.secrets.mask(&alert.url)).filter(|url| !url.is_empty()),
             starts_at: alert.began(received_at),
         }
     }

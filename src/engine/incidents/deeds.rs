@@ -8,7 +8,7 @@ use crate::{
     ids::IncidentId,
     incident::{
         event::{Event, Kind},
-        ladder,
+        ladder::{self, Policy},
         state::State,
     },
 };
@@ -133,7 +133,7 @@ impl Engine {
         let reason = reason.map(|reason| self.0.secrets.mask(reason.trim())).filter(|reason| !reason.is_empty());
         let by = caller.person.clone();
         self.append_incident(id, |state| {
-            if state.recovered.is_none() && reason.is_none() {
+            if state.recovered.is_none() && reason.is_none() && !state.is_drill() {
                 return Err(DeedError::ReasonNeeded);
             }
             Ok(Event::Closed { by, reason })
@@ -156,12 +156,14 @@ impl Engine {
         let by = caller.person.clone();
         self.append_incident(id, |state| {
             let from = state.deadline.from.at;
+            let Policy { scenario: found, ladder } =
+                Policy::of(found, &settings.escalation, state.opened.drill.as_ref());
             Ok::<_, DeedError>(Event::ScenarioChanged {
                 by,
-                rungs: ladder::rungs(&settings.escalation, from, from + found.rto.0),
-                ack: ladder::ack_policy(found),
+                rungs: ladder::rungs(&ladder, from, from + found.rto.0),
+                ack: ladder::ack_policy(&found),
                 repeat_every: ladder::repeat_every(found.rto.0),
-                kind: Kind { key: scenario.to_owned(), scenario: found.clone() },
+                kind: Kind { key: scenario.to_owned(), scenario: found },
             })
         })
         .await
@@ -193,11 +195,12 @@ impl Engine {
         let by = caller.person.clone();
         self.append_incident(id, |state| {
             let from = state.deadline.from.at;
+            let policy = Policy::of(&state.kind.scenario, &settings.escalation, state.opened.drill.as_ref());
             Ok::<_, DeedError>(Event::DeadlineMoved {
                 by,
                 due,
                 reason,
-                rungs: ladder::rungs(&settings.escalation, from, due),
+                rungs: ladder::rungs(&policy.ladder, from, due),
                 repeat_every: ladder::repeat_every(elapsed(from, due)),
             })
         })

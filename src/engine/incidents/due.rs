@@ -2,7 +2,7 @@
 
 use super::AppendError;
 use crate::{
-    config::settings::Level,
+    config::settings::{DiscordId, HostPerson, Level},
     contacts::{
         Contact,
         reach::{self, Callee},
@@ -66,6 +66,7 @@ impl Engine {
                     let by = state.holder().ok_or(Moot::Nothing)?.clone();
                     Ok(Event::StillAsked { by, until })
                 }
+                Next::StillFires(alert) => Ok(Event::Relapsed { alert }),
                 Next::Wait(_) | Next::Ended => Err(Moot::Nothing),
             })
             .await;
@@ -77,19 +78,33 @@ impl Engine {
         }
     }
 
-    /// The Discord roles of those who may approve what waits for too long.
-    async fn approvers(&self, stalls: &[Stall]) -> Vec<String> {
-        let mut roles: Vec<String> = Vec::new();
+    /// Those who may approve what waits for too long.
+    async fn approvers(&self, stalls: &[Stall]) -> Approvers {
+        let mut approvers = Approvers::default();
+        let configuration = self.configuration();
         for stall in stalls {
-            let Stall::Approval { run, .. } = stall else { continue };
+            let (Stall::Approval { run, .. } | Stall::Expired { run, .. }) = stall else { continue };
             let Ok(Some(snapshot)) = self.snapshot(*run).await else { continue };
-            let named = snapshot.state.created.command.approval.iter().flat_map(|approval| approval.roles.clone());
-            roles.extend(named);
+            let created = &snapshot.state.created;
+            let roles: Vec<String> =
+                created.command.approval.iter().flat_map(|approval| approval.roles.clone()).collect();
+            let may = |person: &&HostPerson| {
+                person.discord != created.requester.id && person.roles.iter().any(|role| roles.contains(role))
+            };
+            approvers.users.extend(configuration.settings.people.iter().filter(may).map(|person| person.discord));
+            approvers.roles.extend(roles);
         }
-        roles.sort_unstable();
-        roles.dedup();
-        roles
+        approvers.roles.sort_unstable();
+        approvers.roles.dedup();
+        approvers
     }
+}
+
+/// Who may approve: roles of Discord, and the users of whom drbot.toml says that they have one of them (`[[people]]`).
+#[derive(Default)]
+struct Approvers {
+    roles: Vec<String>,
+    users: Vec<DiscordId>,
 }
 
 enum Moot {
@@ -105,7 +120,7 @@ impl From<AppendError> for Moot {
 
 /// Whom to call: the people of the rung and of those below it, and of the level of the ack ladder. A rung that reaches nobody
 /// gives way to the next one at once.
-fn page(state: &State, mut due: Due, contacts: &[Contact], approvers: Vec<String>, can: &dyn Fn(Way) -> bool) -> Paged {
+fn page(state: &State, mut due: Due, contacts: &[Contact], approvers: Approvers, can: &dyn Fn(Way) -> bool) -> Paged {
     let responsible = &state.kind.scenario.responsible;
     let reach = |names: &[String], level: Level| reach::callees(names, responsible, level, contacts, can);
     let mut callees: Vec<Callee> = Vec::new();
@@ -143,7 +158,16 @@ fn page(state: &State, mut due: Due, contacts: &[Contact], approvers: Vec<String
         shared = true;
     }
     let roles = match &due.stall {
-        Some(Stall::Approval { .. }) => approvers,
+        Some(Stall::Approval { .. } | Stall::Expired { .. }) => {
+            // Mentioned as a role; and whoever is known to have it, by all that they can be reached by.
+            let mut known =
+                approvers.users.iter().filter_map(|user| reach::one(*user, Level::Secondary, contacts, can)).collect();
+            if Vec::is_empty(&known) {
+                known = reach(&[RESPONSIBLE.to_owned()], Level::Secondary).0;
+            }
+            merge(&mut callees, known);
+            approvers.roles
+        }
         Some(_) => {
             let (found, missing) = reach(&[RESPONSIBLE.to_owned()], Level::Primary);
             merge(&mut callees, found);
@@ -154,7 +178,8 @@ fn page(state: &State, mut due: Due, contacts: &[Contact], approvers: Vec<String
     };
     unreachable.dedup();
     let mut pages: Vec<PageTo> = callees.iter().flat_map(pages_to).collect();
-    if shared {
+    once_each(&mut pages, contacts);
+    if shared && state.opened.drill.as_ref().is_none_or(|drill| drill.services) {
         pages.extend(Way::SHARED.into_iter().filter(|way| can(*way)).map(|way| PageTo {
             role: String::new(),
             name: String::new(),
@@ -192,6 +217,21 @@ fn merge(all: &mut Vec<Callee>, more: Vec<Callee>) {
             None => all.push(callee),
         }
     }
+}
+
+/// Who has two roles is one person with one telephone.
+fn once_each(pages: &mut Vec<PageTo>, contacts: &[Contact]) {
+    let mut seen = Vec::new();
+    pages.retain(|page| {
+        let contact = contacts.iter().find(|one| one.role == page.role && one.name == page.name);
+        let Some(contact) = contact else { return true };
+        let address = (page.way, contact.at(page.way, page.level), contact.discord.filter(|_| page.way.is_of_chat()));
+        let is_first = !seen.contains(&address);
+        if is_first {
+            seen.push(address);
+        }
+        is_first
+    });
 }
 
 fn pages_to(callee: &Callee) -> Vec<PageTo> {

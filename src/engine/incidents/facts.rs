@@ -83,7 +83,9 @@ impl Engine {
                 && command.undoes.is_none()
                 && command.recovered.is_some()
         };
-        let fitting = configuration.commands.values().find(fits).map(|command| command.name.clone());
+        // Nothing has happened in a drill, so nothing is to be run for it.
+        let fitting = configuration.commands.values().find(fits).filter(|_| !state.is_drill());
+        let fitting = fitting.map(|command| command.name.clone());
         let mut beside = Beside { fitting, ..Beside::default() };
         for joined in &state.runs {
             let Ok(Some(snapshot)) = self.snapshot(joined.run).await else { continue };
@@ -151,7 +153,7 @@ fn stalls(incident: &State, snapshot: &Snapshot, history: Option<&History>, now:
     }
     if let ApprovalState::Lapsed { round, why: Lapse::Expired } = &run.approval {
         // Nobody answered in time, and nothing goes on by itself.
-        stalls.push(Stall::Approval { run: run.id, round: *round });
+        stalls.push(Stall::Expired { run: run.id, round: *round });
     }
     for step in &run.steps {
         let id = || step.definition.id.clone();

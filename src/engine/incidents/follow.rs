@@ -177,9 +177,13 @@ impl From<AppendError> for Moot {
     }
 }
 
-/// An alert that fired again behind a recovery takes another run.
+/// What was verified before the incident began, or before it was back, says nothing of it.
 fn recovers_since(incident: &State, run: &Run) -> bool {
-    run.recovered_at.is_some_and(|at| incident.firing().all(|alert| alert.starts_at <= at))
+    run.recovered_at.is_some_and(|at| {
+        at >= incident.opened.detected.at
+            && incident.relapsed_at.is_none_or(|back| at > back)
+            && incident.firing().all(|alert| alert.starts_at <= at)
+    })
 }
 
 /// The person behind an event of a run.

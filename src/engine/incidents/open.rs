@@ -5,11 +5,12 @@ use crate::{
     access::{self, Caller, Refusal},
     clock::elapsed,
     config::{load::Configuration, settings::DiscordId},
+    contacts,
     engine::{Engine, Snapshot},
     ids::{IncidentId, RunId},
     incident::{
-        event::{AlertSeen, Because, Entry, Event, Kind, Opened, Seen},
-        ladder,
+        event::{AlertSeen, Because, Drill, Entry, Event, Kind, Opened, Seen},
+        ladder::{self, Policy},
         state::State,
     },
     runbook::action::Action,
@@ -18,6 +19,9 @@ use crate::{
 
 /// A sample that is older tells nothing of when it failed.
 const EVIDENCE: std::time::Duration = std::time::Duration::from_secs(600);
+
+/// An alert that comes so long after a recovery is another incident, also where nobody has closed the one before.
+const RELAPSES_WITHIN: std::time::Duration = std::time::Duration::from_secs(30 * 60);
 
 /// So many alerts of an incident are told; more belong to it all the same.
 const MOST_ALERTS: usize = 50;
@@ -35,6 +39,12 @@ pub enum OpenError {
     NoScenario,
     #[error("there is no run {0}")]
     NoRun(String),
+    /// `drbot.toml` says nothing of drills.
+    #[error("there are no drills")]
+    NoDrills,
+    /// A drill would call nobody.
+    #[error("no contact has one of the roles {0:?}")]
+    NoDrillContacts(Vec<String>),
     /// This one is open already.
     #[error("incident {} is open", .0.short())]
     Open(IncidentId),
@@ -51,6 +61,7 @@ struct Wish {
     because: Because,
     detected: Seen,
     channel: DiscordId,
+    drill: Option<Drill>,
 }
 
 impl Engine {
@@ -77,8 +88,39 @@ impl Engine {
             detected: Seen { at: now, source: format!("{} opened it", caller.person.name) },
             because: Because::Person { by: caller.person.clone(), text },
             channel: configuration.settings.discord.channel,
+            drill: None,
         };
         self.open(&configuration, wish).await
+    }
+
+    /// Opens a drill: the ladders of this scenario are climbed within the drill's time, and call its contacts alone.
+    ///
+    /// # Errors
+    /// Why not; [`OpenError::Open`] names the drill that is open already.
+    pub async fn open_drill(&self, caller: &Caller, request: &str, scenario: &str) -> Result<State, OpenError> {
+        let configuration = self.configuration();
+        access::incidents(&configuration.settings, caller)?;
+        let drill = configuration.settings.incidents.drill.as_ref().ok_or(OpenError::NoDrills)?;
+        let contacts = self.0.store.contacts().await.map_err(OpenError::Store)?;
+        let gaps = contacts::ladder::gaps(&drill.contacts, &contacts);
+        if gaps.len() == drill.contacts.len() {
+            return Err(OpenError::NoDrillContacts(gaps));
+        }
+        let wish = Wish {
+            request: request.to_owned(),
+            scenario: scenario.to_owned(),
+            // It is about nothing, and so stands in no real incident's way.
+            target: None,
+            detected: Seen { at: self.0.clock.now(), source: format!("{} began it", caller.person.name) },
+            because: Because::Person { by: caller.person.clone(), text: None },
+            channel: configuration.settings.discord.channel,
+            drill: Some(Drill { contacts: drill.contacts.clone(), rto: drill.rto.0, services: drill.services }),
+        };
+        let _alone = self.0.incidents.opening.lock().await;
+        if let Some(open) = self.open_incidents().await.into_iter().find(State::is_drill) {
+            return Err(OpenError::Open(open.id));
+        }
+        self.open_alone(&configuration, wish).await
     }
 
     /// Opens an incident for a run that recovers, which joins it.
@@ -99,6 +141,7 @@ impl Engine {
             detected: Seen { at: of.created_at, source: format!("/{} was started", command.name) },
             because: Because::Run { run, command: command.name.clone(), by: caller.person.clone() },
             channel: configuration.settings.discord.channel,
+            drill: None,
         };
         match self.open(&configuration, wish).await {
             Ok(state) => {
@@ -129,7 +172,12 @@ impl Engine {
         let configuration = self.configuration();
         let target = target.map(str::to_owned).or_else(|| usual_target(&configuration, scenario?));
         let opening = self.0.incidents.opening.lock().await;
-        if let Some(open) = self.incident_on(target.as_deref(), scenario).await {
+        let open = self.incident_on(target.as_deref(), scenario).await;
+        let is_of = |open: &State| match &open.recovered {
+            Some(recovered) => elapsed(recovered.at, alert.starts_at) < RELAPSES_WITHIN,
+            None => true,
+        };
+        if let Some(open) = open.filter(is_of) {
             drop(opening);
             return self.alert_joins(&open, alert).await.map(Some);
         }
@@ -141,6 +189,7 @@ impl Engine {
             detected: Seen { at: alert.starts_at.min(self.0.clock.now()), source: format!("the alert {}", alert.name) },
             because: Because::Alert(alert),
             channel: configuration.settings.discord.channel,
+            drill: None,
         };
         match self.open_alone(&configuration, wish).await {
             Ok(state) => Ok(Some(state)),
@@ -192,13 +241,17 @@ impl Engine {
         Ok(())
     }
 
-    /// The open incident that something on this target belongs to; without a target, by its scenario.
+    /// The open incident that something on this target belongs to; without a target, by its scenario. One that is recovered, and
+    /// that nobody has closed yet, stands in no other's way.
     pub(super) async fn incident_on(&self, target: Option<&str>, scenario: Option<&str>) -> Option<State> {
         let open = self.open_incidents().await;
-        open.into_iter().find(|state| match (target, &state.opened.target) {
-            (Some(target), Some(there)) => target == there,
-            _ => scenario.is_some_and(|scenario| scenario == state.kind.key),
-        })
+        let belongs =
+            open.into_iter().filter(|state| !state.is_drill()).filter(|state| match (target, &state.opened.target) {
+                (Some(target), Some(there)) => target == there,
+                _ => scenario.is_some_and(|scenario| scenario == state.kind.key),
+            });
+        // The last that is recovered, where none is to be recovered still.
+        belongs.max_by_key(|state| (!state.is_over(), state.opened_at))
     }
 
     async fn open(&self, configuration: &Configuration, wish: Wish) -> Result<State, OpenError> {
@@ -223,16 +276,18 @@ impl Engine {
         }
         let failure = self.last_good_evidence(configuration, &wish).await;
         let from = failure.as_ref().map_or(wish.detected.at, |failure| failure.at);
+        let Policy { scenario, ladder } = Policy::of(scenario, &settings.escalation, wish.drill.as_ref());
         let opened = Opened {
-            rungs: ladder::rungs(&settings.escalation, from, from + scenario.rto.0),
-            ack: ladder::ack_policy(scenario),
+            rungs: ladder::rungs(&ladder, from, from + scenario.rto.0),
+            ack: ladder::ack_policy(&scenario),
             repeat_every: ladder::repeat_every(scenario.rto.0),
-            kind: Kind { key: wish.scenario, scenario: scenario.clone() },
+            kind: Kind { key: wish.scenario, scenario },
             target: wish.target,
             because: wish.because,
             failure,
             detected: wish.detected,
             channel: wish.channel,
+            drill: wish.drill,
         };
         let event = Event::Opened(Box::new(opened));
         let first = Entry { incident: IncidentId::generate(), seq: 1, at: self.0.clock.now(), event };

@@ -25,6 +25,8 @@ use crate::{
 
 /// How often a claim is tried while the incident's journal goes on beneath it.
 const CLAIMS: u32 = 20;
+/// So many attempts of a page that fail are told.
+const MOST_TOLD: u32 = 6;
 /// How long until it is tried again to write down what became of a page.
 const AFTER_TROUBLE: Duration = Duration::from_secs(1);
 
@@ -151,8 +153,9 @@ impl Engine {
         super::super::metrics::page_settled(page.to.way, &outcome);
         // That the other side knows the end is nothing to read; that it will never know is.
         let is_call = matches!(sending.about, About::Call(_));
-        // Nor, a second time, that Discord is away.
-        let is_news = !page.to.way.is_of_chat() || page.attempts <= 1 || is_final;
+        // Nor, again and again, that Discord or a service is away.
+        let told = if page.to.way.is_of_chat() { 1 } else { MOST_TOLD };
+        let is_news = page.attempts <= told || is_final;
         if is_call && is_news || matches!(outcome, Delivery::Undeliverable { .. }) {
             self.tell_delivery(page, outcome).await;
         }

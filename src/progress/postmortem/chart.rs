@@ -22,7 +22,7 @@ pub fn chart(record: &Record) -> Chart {
     let until = record.runs.iter().map(|run| run_end(record, run)).chain(marks.iter().map(|mark| mark.at)).max();
     let target = state.opened.target.as_deref().map(|target| format!(" on {target}")).unwrap_or_default();
     Chart {
-        title: format!("{}{target}", state.kind.scenario.name),
+        title: format!("{}{}{target}", if state.is_drill() { "[DRILL] " } else { "" }, state.kind.scenario.name),
         subtitle: words::subtitle(record),
         from: from.unwrap_or(state.opened_at),
         until: until.unwrap_or(record.at).max(record.end()),

@@ -73,6 +73,8 @@ fn alert(name: &str) -> AlertSeen {
         fingerprint: name.to_owned(),
         name: name.to_owned(),
         summary: "checksums of *trades* do not match".to_owned(),
+        description: None,
+        url: None,
         starts_at: at(12),
     }
 }
@@ -90,6 +92,7 @@ fn opened(rto: u64, because: Because, failure: Option<i64>) -> Event {
         failure: failure.map(|seconds| Seen { at: at(seconds), source: "the last good sample".to_owned() }),
         detected: Seen { at: at(12), source: "the alert DatabaseCorrupt".to_owned() },
         channel: DiscordId(1),
+        drill: None,
     }))
 }
 

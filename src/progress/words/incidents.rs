@@ -7,7 +7,7 @@ use super::{
         outside::{cut, plain, readable},
         postmortem::loss::Verdict,
     },
-    ago, duration, list, minutes, person,
+    ago, duration, list, minutes, person, stamp,
 };
 use crate::{
     clock::{Timestamp, elapsed},
@@ -25,8 +25,19 @@ use crate::{
 /// A call later than this is marked as late.
 const LATE: Duration = Duration::from_secs(2);
 
+/// What everything that is said of a drill begins with.
+const DRILL: &str = "[DRILL] ";
+
+fn drill(state: &State) -> &'static str {
+    if state.is_drill() { DRILL } else { "" }
+}
+
 /// What people call an incident: its kind, and where.
 pub fn incident_name(state: &State) -> String {
+    format!("{}{}", drill(state), kind_and_place(state))
+}
+
+fn kind_and_place(state: &State) -> String {
     let name = cut(&plain(&state.kind.scenario.name), 80);
     match &state.opened.target {
         Some(target) => format!("{name} · {}", cut(&plain(target), 40)),
@@ -38,6 +49,7 @@ pub fn incident_title(state: &State) -> String {
     let icon = match (&state.closed, &state.recovered) {
         (Some(_), _) => "🏁",
         (None, Some(_)) => "✅",
+        (None, None) if state.is_drill() => "🧯",
         (None, None) => "🚨",
     };
     format!("{icon} {}", incident_name(state))
@@ -50,7 +62,8 @@ pub fn incident_choice(state: &State, now: Timestamp) -> String {
         (None, Some(_)) => "recovered",
         (None, None) => "open",
     };
-    format!("{} · {} · {is} · {}", state.id.short(), state.kind.scenario.name, ago(state.opened_at, now))
+    let name = format!("{}{}", drill(state), state.kind.scenario.name);
+    format!("{} · {name} · {is} · {}", state.id.short(), ago(state.opened_at, now))
 }
 
 /// Why there is one.
@@ -71,6 +84,22 @@ fn alert_line(alert: &AlertSeen) -> String {
     let summary = cut(&plain(&alert.summary), 400);
     let name = cut(&plain(&alert.name), 100);
     if summary.is_empty() { format!("**{name}**") } else { format!("**{name}**: {summary}") }
+}
+
+/// What the sender says beyond the line, and where to look.
+fn alert_more(alert: &AlertSeen) -> String {
+    let mut text = String::new();
+    if let Some(description) = &alert.description {
+        text.push_str(&format!("\n> {}", cut(&plain(&description.replace(['\n', '\r'], " ")), 250)));
+    }
+    // As it is, so that it can be clicked; what is no plain address is not shown.
+    let is_plain = |url: &&String| {
+        url.len() <= 300 && url.chars().all(|letter| letter.is_ascii_graphic() && !"<>()[]`|*".contains(letter))
+    };
+    if let Some(url) = alert.url.as_ref().filter(is_plain) {
+        text.push_str(&format!("\n> <{url}>"));
+    }
+    text
 }
 
 /// A run of an incident, as a line of its post.
@@ -98,7 +127,8 @@ pub fn incident_run(run: &RunLine) -> String {
 pub fn incident_thread(state: &State) -> String {
     cut(
         &format!(
-            "{} {} {}",
+            "{}{} {} {}",
+            drill(state),
             state.kind.scenario.name,
             state.opened.target.as_deref().unwrap_or_default(),
             state.id.short()
@@ -113,7 +143,7 @@ pub fn incident_alerts(state: &State) -> Option<String> {
         return None;
     }
     let lines = state.alerts.values().take(8).map(|alert| match alert.resolved_at {
-        None => format!("🔴 {}", alert_line(&alert.alert)),
+        None => format!("🔴 {}{}", alert_line(&alert.alert), alert_more(&alert.alert)),
         Some(_) => format!("🟢 {} (resolved)", cut(&plain(&alert.alert.name), 100)),
     });
     let mut text = lines.collect::<Vec<_>>().join("\n");
@@ -145,8 +175,9 @@ pub fn incident_clock(state: &State, clock: &Clock) -> String {
         (true, false) => format!("closed after {}, not recovered", duration(clock.used)),
         (false, _) if over.is_zero() => {
             format!(
-                "{} left of {whole}, until <t:{due}:T> (<t:{due}:R>)",
+                "{} left of {whole}, {} used; until <t:{due}:T> (<t:{due}:R>)",
                 minutes(clock.left()),
+                minutes(clock.used),
                 due = clock.due.timestamp()
             )
         }
@@ -214,7 +245,6 @@ pub fn incident_rpo(state: &State, measured: Option<&(String, Verdict)>) -> Stri
 /// The four times, each with its source.
 pub fn incident_times(state: &State) -> String {
     let times = times::of(state);
-    let stamp = |at: Timestamp| format!("<t:{}:T>", at.timestamp());
     let mut lines = vec![match &times.failure {
         Some(seen) => format!("failure: after {} ({})", stamp(seen.at), cut(&plain(&seen.source), 100)),
         None => "failure: not known".to_owned(),
@@ -262,6 +292,9 @@ pub fn incident_headline(state: &State) -> String {
         (None, None) if state.firing().next().is_none() && !state.alerts.is_empty() => {
             "**Open.** Its alerts are resolved; nothing has verified a recovery. Look, and close it.".to_owned()
         }
+        (None, None) if state.is_drill() => {
+            "**A drill: nothing has happened.** Its contacts are called as they would be. Acknowledge it, and close it when you have seen enough.".to_owned()
+        }
         (None, None) => "**Open**".to_owned(),
     }
 }
@@ -276,6 +309,15 @@ pub fn still_on_it_label() -> String {
 
 pub fn not_now_label() -> String {
     "Not now".to_owned()
+}
+
+/// What the timeline says of that button.
+pub fn not_now() -> String {
+    "not now: the command that fits is not to be run yet".to_owned()
+}
+
+pub fn noted_not_now() -> String {
+    "Noted: nothing is run now. That is no acknowledgement: others are called until somebody has it.".to_owned()
 }
 
 pub fn close_label() -> String {
@@ -315,7 +357,7 @@ impl Line {
 /// What an entry of the journal says in the thread. `state` is the incident as it is now: who is called in vain does not come
 /// the next time.
 pub fn incident_line(entry: &Entry, state: &State, now: Timestamp) -> Option<Line> {
-    let at = format!("`{}`", entry.at.format("%H:%M:%S"));
+    let at = stamp(entry.at);
     match &entry.event {
         // The post says it.
         Event::Opened(_) | Event::Renewed { .. } => None,
@@ -329,8 +371,11 @@ pub fn incident_line(entry: &Entry, state: &State, now: Timestamp) -> Option<Lin
         }
         Event::StillAsked { by, .. } => {
             let current = matches!(&state.ack, Ack::Asked { by: asked, .. } if asked.id == by.id) && !state.is_over();
-            let text = format!("{at} ❔ <@{}>, are you still on it? Else the next is called in a moment.", by.id);
-            let users = if current { vec![by.id.0] } else { Vec::new() };
+            // Who acknowledged by a link and has no user in Discord cannot be mentioned there.
+            let is_user = by.id.0 >> 63 == 0;
+            let whom = if is_user { format!("<@{}>", by.id) } else { person(&by.name) };
+            let text = format!("{at} ❔ {whom}, are you still on it? Else the next is called in a moment.");
+            let users = if current && is_user { vec![by.id.0] } else { Vec::new() };
             Some(Line { text, users, roles: Vec::new(), asks: current })
         }
         Event::Paged(paged) => Some(called(entry, paged, state, now)),
@@ -380,10 +425,10 @@ fn delivered(at: &str, page: &crate::incident::event::PageTo, outcome: &Delivery
 }
 
 fn called(entry: &Entry, paged: &Paged, state: &State, now: Timestamp) -> Line {
-    let at = format!("`{}`", entry.at.format("%H:%M:%S"));
+    let at = stamp(entry.at);
     let late = elapsed(paged.due_at, entry.at);
     let icon = if paged.deadline.is_some_and(|percent| percent >= 90) { "🔴" } else { "🟠" };
-    let mut text = format!("{at} {icon} {}", why_called(paged, state));
+    let mut text = format!("{at} {icon} {}{}", drill(state), why_called(paged, state));
     if late > LATE && paged.early.is_none() {
         text.push_str(&format!(" (late by {})", duration(late)));
     }
@@ -452,6 +497,10 @@ fn why_called(paged: &Paged, state: &State) -> String {
         Some(Stall::Approval { run, .. }) => {
             parts.push(format!("run {} has waited for its approval for long", run.short()))
         }
+        Some(Stall::Expired { run, .. }) => parts.push(format!(
+            "the time to approve run {} ran out; it waits until somebody has it asked again",
+            run.short()
+        )),
         Some(Stall::Step { run, step }) => {
             parts.push(format!(
                 "step {} of run {} takes much longer than it did before",
@@ -468,7 +517,7 @@ fn why_called(paged: &Paged, state: &State) -> String {
         }
         None => {}
     }
-    format!("{}: {}", incident_name(state), parts.join("; "))
+    format!("{}: {}", kind_and_place(state), parts.join("; "))
 }
 
 fn times_left(state: &State, now: Timestamp) -> String {
@@ -484,6 +533,14 @@ fn times_left(state: &State, now: Timestamp) -> String {
 
 pub fn incident_opened(state: &State) -> String {
     format!("Incident {} is open: {}.", state.id.short(), incident_name(state))
+}
+
+pub fn no_drills() -> String {
+    "drbot.toml says nothing of drills: `[incidents] drill = { contacts = [\"Drill\"] }` names the contact roles that they call.".to_owned()
+}
+
+pub fn no_drill_contacts(roles: &[String]) -> String {
+    format!("Nobody would be called: no contact has the role {}. `/contacts set` gives it to somebody.", list(roles))
 }
 
 pub fn incident_is_open(short: &str) -> String {
@@ -617,10 +674,13 @@ fn unmarked(text: &str) -> String {
     readable(&text.replace("**", ""))
 }
 
-pub fn direct_page(paged: &Paged, state: &State, link: Option<&str>, now: Timestamp) -> String {
-    let mut text = format!("{}\n{}", cut(&why_called(paged, state), 1200), times_left(state, now));
+pub fn direct_page(paged: &Paged, state: &State, link: Option<&str>, may_repeat: bool, now: Timestamp) -> String {
+    let mut text = format!("{}{}\n{}", drill(state), cut(&why_called(paged, state), 1200), times_left(state, now));
     if let Some(link) = link {
         text.push_str(&format!("\n{link}"));
+    }
+    if may_repeat {
+        text.push_str("\nThis may be a repetition.");
     }
     text.push_str(&format!("\n`/incident ack {}` there says that you have it.", state.id.short()));
     text

@@ -147,6 +147,11 @@ pub fn announcement(mentions: &str, message: &str) -> String {
 // ---- the thread --------------------------------------------------------------------------------------------------------
 
 /// At most 100 characters (Channels, thread name).
+/// A moment in a thread: Discord shows it by the clock of whoever reads it.
+fn stamp(at: Timestamp) -> String {
+    format!("<t:{}:T>", at.timestamp())
+}
+
 pub fn thread_name(state: &State) -> String {
     cut(&format!("/{} {} · log", state.created.command.name, state.id.short()), 100)
 }
@@ -162,7 +167,7 @@ pub struct ThreadPost {
 const LONGEST_INLINE: usize = 1200;
 
 pub fn thread_line(entry: &Entry, state: &State) -> Option<ThreadPost> {
-    let mut text = format!("`{}` {}", entry.at.format("%H:%M:%S"), cut(&event_line(entry, state)?, 500));
+    let mut text = format!("{} {}", stamp(entry.at), cut(&event_line(entry, state)?, 500));
     let log = match &entry.event {
         Event::StepSucceeded { log, .. } | Event::StepFailed { log, .. } if !log.is_empty() => log.join("\n"),
         _ => return Some(ThreadPost { text, file: None }),
@@ -222,7 +227,7 @@ fn event_line(entry: &Entry, state: &State) -> Option<String> {
             format!("⏭ {} skipped {}: {}", person(&by.name), name(step), plain(reason))
         }
         Event::ApprovalAsked(asked) => format!(
-            "🔔 approval is asked for; it expires at {}. Plan {}",
+            "🔔 approval is asked for; it expires at {} UTC. Plan {}",
             asked.expires_at.format("%H:%M:%S"),
             asked.plan_hash.get(..12).unwrap_or_default()
         ),

@@ -370,8 +370,107 @@ async fn an_approval_that_eats_the_time_calls_the_approvers() {
     }
     let stalled: Vec<_> =
         pages(&bot, opened.id).await.into_iter().skip(before).filter(|page| page.stall.is_some()).collect();
-    assert!(matches!(stalled[..], [Paged { stall: Some(Stall::Approval { .. }), .. }]), "{stalled:?}");
-    assert_eq!(stalled[0].roles, ["dba"]);
+    // The time to approve is shorter than a fifth of what is left, and runs out.
+    let told = |page: &Paged| match &page.stall {
+        Some(Stall::Approval { .. }) => "waits",
+        Some(Stall::Expired { .. }) => "expired",
+        _ => "something else",
+    };
+    assert_eq!(stalled.iter().map(told).collect::<Vec<_>>(), ["expired"], "{stalled:?}");
+    for page in stalled {
+        assert_eq!(page.roles, ["dba"]);
+        assert_eq!(page.called.iter().map(|one| &*one.name).collect::<Vec<_>>(), ["Omar"], "not by the role alone");
+    }
+}
+
+#[tokio::test]
+async fn one_that_is_recovered_and_that_nobody_closed_stands_in_no_others_way() {
+    let house = house(Clock::system());
+    let (bot, _escalation) = at_work(&house).await;
+    let first = opens(&bot, &dana()).await;
+    recovers(&bot).await;
+    becomes(&bot, first.id, "the first is recovered", |state| state.recovered.is_some()).await;
+
+    let second = opens(&bot, &dana()).await;
+    assert_ne!(second.id, first.id);
+    let again = bot.0.open_incident(&dana(), "again", "corruption", Some("prod"), None).await;
+    assert!(matches!(again, Err(OpenError::Open(id)) if id == second.id), "{again:?}");
+    let run = recovers(&bot).await;
+    let state = becomes(&bot, second.id, "the second is recovered", |state| state.recovered.is_some()).await;
+    assert_eq!(state.recovered.unwrap().run, run, "by the run that was started for it");
+    assert_eq!(incident(&bot, first.id).await.runs.len(), 1);
+}
+
+async fn recovers(bot: &Bot) -> drbot::ids::RunId {
+    let run = bot.run("go").await;
+    let token = bot.call_for_approval(run).await;
+    bot.0.approve(run, &omar(), &token, None).await.unwrap();
+    bot.ends(run, Outcome::Succeeded).await;
+    run
+}
+
+#[tokio::test]
+async fn an_alert_long_after_a_recovery_is_another_incident() {
+    let hand = HandClock::new();
+    let house = house(hand.clock());
+    let (bot, _escalation) = at_work(&house).await;
+    let first = opens(&bot, &dana()).await;
+    recovers(&bot).await;
+    becomes(&bot, first.id, "the first is recovered", |state| state.recovered.is_some()).await;
+    hand.advance(12 * 60 * MINUTE);
+    alerted(&bot, vec![alert("DatabaseDown", hand.clock().now(), Status::Firing)]).await;
+    let second = until("an incident of its own", async || {
+        bot.0.open_incidents().await.into_iter().find(|state| state.id != first.id)
+    })
+    .await;
+    assert!(second.recovered.is_none() && second.alerts.len() == 1);
+    assert!(incident(&bot, first.id).await.recovered.is_some());
+}
+
+#[tokio::test]
+async fn a_drill_calls_its_contacts_and_stands_in_no_incidents_way() {
+    let hand = HandClock::new();
+    let mut house = house(hand.clock());
+    let (bot, _) = at_work(&house).await;
+    let none = bot.0.open_drill(&dana(), "k", "corruption").await;
+    assert!(matches!(none, Err(OpenError::NoDrills)), "{none:?}");
+    bot.0.stop().await;
+    bot.0.store().close().await;
+    drop(bot);
+
+    let drill =
+        |contacts: &str| serde_json::from_value(serde_json::json!({ "contacts": [contacts], "rto": "2m" })).unwrap();
+    house.configuration.settings.incidents.drill = Some(drill("Nobody"));
+    let (bot, _) = at_work(&house).await;
+    let nobody = bot.0.open_drill(&dana(), "k", "corruption").await;
+    assert!(matches!(&nobody, Err(OpenError::NoDrillContacts(roles)) if roles == &["Nobody"]), "{nobody:?}");
+    bot.0.stop().await;
+    bot.0.store().close().await;
+    drop(bot);
+
+    house.configuration.settings.incidents.drill = Some(drill("Lead"));
+    let (bot, _escalation) = at_work(&house).await;
+    let drill = bot.0.open_drill(&dana(), "k", "corruption").await.unwrap();
+    let again = bot.0.open_drill(&dana(), "other", "partition").await;
+    assert!(matches!(again, Err(OpenError::Open(id)) if id == drill.id), "{again:?}");
+    let real = opens(&bot, &dana()).await;
+    assert_ne!(real.id, drill.id);
+    // Another kind of disaster is a drill still.
+    bot.0.set_scenario(drill.id, &dana(), "partition").await.unwrap();
+    for _ in 0..30 {
+        hand.advance(6 * Duration::from_secs(1));
+        looked(&hand).await;
+    }
+    let called: Vec<_> = pages(&bot, drill.id).await.into_iter().flat_map(|page| page.called).collect();
+    assert!(called.len() > 3 && called.iter().all(|one| one.name == "Lena"), "{called:?}");
+    let percents: Vec<_> = pages(&bot, drill.id).await.into_iter().filter_map(|page| page.deadline).collect();
+    assert_eq!(percents.last(), Some(&100), "{percents:?}");
+    // Runs belong to what has happened.
+    let run = bot.run("go").await;
+    bot.until(run, "the run is told", |state| state.incident == Some(real.id)).await;
+    assert!(bot.0.beside(&incident(&bot, drill.id).await).await.fitting.is_none());
+    let closed = bot.0.close_incident(drill.id, &dana(), None).await.unwrap();
+    assert!(closed.closed.is_some(), "without a reason");
 }
 
 #[tokio::test]

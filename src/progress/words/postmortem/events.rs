@@ -111,6 +111,7 @@ fn why(paged: &Paged) -> String {
     }
     match &paged.stall {
         Some(Stall::Approval { run, .. }) => parts.push(format!("the approval of run {} waited", run.short())),
+        Some(Stall::Expired { run, .. }) => parts.push(format!("the time to approve run {} ran out", run.short())),
         Some(Stall::Step { run, step }) => parts.push(format!("step {} of run {} took long", text(step), run.short())),
         Some(Stall::Unknown { run, step }) => {
             parts.push(format!("nobody could tell whether step {} of run {} happened", text(step), run.short()));
