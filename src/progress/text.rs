@@ -6,6 +6,31 @@ use super::{
     view::{Icon, Line, Overall, View},
     words,
 };
+use crate::clock::Timestamp;
+
+/// Moments as Discord has them (`<t:…:T>`), as a terminal can show them: in UTC.
+pub fn moments(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, behind)) = rest.split_once("<t:") {
+        shown.push_str(before);
+        let moment = behind.split_once('>').and_then(|(inside, rest)| {
+            let seconds = inside.split(':').next()?.parse().ok()?;
+            Some((Timestamp::from_timestamp(seconds, 0)?, rest))
+        });
+        match moment {
+            Some((at, behind)) => {
+                shown.push_str(&at.format("%H:%M:%S UTC").to_string());
+                rest = behind;
+            }
+            None => {
+                shown.push_str("<t:");
+                rest = behind;
+            }
+        }
+    }
+    shown + rest
+}
 
 /// `width` columns at most; colours when `colour`.
 pub fn card(view: &View, width: usize, colour: bool) -> String {
@@ -113,4 +138,14 @@ fn hue(overall: Overall) -> &'static str {
 
 fn paint(text: &str, hue: &str, colour: bool) -> String {
     if colour { format!("\x1b[{hue}m{text}\x1b[0m") } else { text.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_readable_and_what_is_none_stays() {
+        assert_eq!(moments("<t:0:T> a <t:3600> b <t:x> <t:1"), "00:00:00 UTC a 01:00:00 UTC b <t:x> <t:1");
+    }
 }

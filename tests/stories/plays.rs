@@ -1,7 +1,8 @@
 //! `drbot rehearse --play`: what `make demo` shows, played to its end on a range of the story's own.
 //!
-//! That each play fits the range and the commands, the tests beside `src/cli/play.rs` tell; here two are performed: one in
-//! which nobody is asked, and one in which somebody has to say yes and type a name.
+//! That each play fits the range and the commands, the tests beside `src/cli/play.rs` tell; here four are performed: one in
+//! which nobody is asked, one in which somebody has to say yes and type a name, one that begins with an alert, and one in
+//! which nobody answers.
 
 use std::process::{Output, Stdio};
 
@@ -20,6 +21,7 @@ async fn performs(range: &Range, play: &str) -> Output {
         .env("HOME", std::env::var("HOME").unwrap_or_default())
         .env("DRBOT_CONFIG", env!("CARGO_MANIFEST_DIR"))
         .env("DRBOT_DATA", folder.path().join("data"))
+        .env("DRBOT_LISTEN", format!("127.0.0.1:{}", range.alerts_port))
         .current_dir(folder.path())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -65,4 +67,28 @@ async fn disasters_are_played_to_their_ends_and_a_play_that_cannot_be_is_no_succ
     let again = performs(&range, "network-partition").await;
     assert!(!again.status.success(), "{}", text(&again));
     tells(&again, &["range/break network-partition failed"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alert_is_played_to_its_post_mortem_and_another_that_nobody_answers() {
+    let range = Range::up_with_monitoring();
+    let down = performs(&range, "database-down").await;
+    assert!(down.status.success(), "{}", text(&down));
+    tells(
+        &down,
+        &[
+            "The database's container is killed",
+            "presses Acknowledge",
+            "presses the command that fits",
+            "How it went",
+            "recovery is verified",
+            "closes the incident",
+        ],
+    );
+    assert_eq!(range.bot("/status/trading").await["trading"], "halted");
+
+    let unanswered = performs(&range, "nobody-answers").await;
+    assert!(unanswered.status.success(), "{}", text(&unanswered));
+    let climbed = ["does anybody have it?", "50 %", "90 %", "The deadline is missed"];
+    tells(&unanswered, &climbed);
 }

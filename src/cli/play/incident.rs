@@ -15,7 +15,7 @@ use crate::{
     clock::Clock,
     ids::{IncidentId, RunId},
     incident::{event::Event, state::State},
-    progress::{outside::readable, words},
+    progress::{outside::readable, text, words},
     runbook::span::Span,
 };
 
@@ -181,7 +181,7 @@ impl<'a> Teller<'a> {
                 println!("  {} (opened {} after the alert began)", words::incident_name(&state), words::duration(late));
             }
             if let Some(line) = words::incident_line(&entry, &state, self.clock.now()) {
-                for (number, line) in named(&entry.event, &line.text).lines().enumerate() {
+                for (number, line) in text::moments(&named(&entry.event, &line.text)).lines().enumerate() {
                     let indent = if number == 0 { "  " } else { "           " };
                     println!("{indent}{}", readable(&line.replace("**", "")));
                 }
