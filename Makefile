@@ -17,23 +17,28 @@ help:
 
 TARGET := $${CARGO_TARGET_DIR:-target}
 
+# Images wait for the network and compilers for the processor: both at once. `$(call with-images,COMMAND)`
+with-images = range/images/build --no-bot & images=$$!; $(1) || { wait $$images; exit 1; }; wait $$images
+
 # A debug build: it is there in half the time, and what the tests build serves it too.
 demo: check-machine
-	cargo build --bin drbot --example trading-bot
+	$(call with-images,cargo build --bin drbot --example trading-bot)
 	RANGE_BOT_BINARY=$(TARGET)/debug/examples/trading-bot range/up
 	rm -rf .drbot/rehearsal
 	$(DEMO) $(PLAYING) $(TARGET)/debug/drbot --log warn rehearse --play $(PLAY)
 
 # As the demo, but nothing is broken yet.
 rehearse: check-machine
-	cargo build --bin drbot --example trading-bot
+	$(call with-images,cargo build --bin drbot --example trading-bot)
 	RANGE_BOT_BINARY=$(TARGET)/debug/examples/trading-bot range/up
 	$(DEMO) $(TARGET)/debug/drbot --log warn rehearse
 
 demo-down:
 	range/down
 
-test: check-machine lint unit
+test: check-machine
+	$(call with-images,$(MAKE) --no-print-directory lint)
+	$(MAKE) --no-print-directory unit
 
 # Another bot library, to try the local Discord with.
 peers: check-machine
