@@ -29,7 +29,7 @@ pub(super) async fn clicked(desk: &Desk, slip: &Slip, who: &Caller, button: &Inc
             return ask_why(desk, slip, CloseForm { incident: *incident }).await;
         }
     }
-    let text = once(engine, interaction, act(engine, who, button, interaction)).await;
+    let text = once(engine, interaction, Box::pin(act(engine, who, button, interaction))).await;
     if !text.is_empty() {
         slip.say(desk, &text).await;
     }

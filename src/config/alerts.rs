@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::settings::Settings;
-use crate::runbook::{document::Place, is_secret_name};
+use crate::runbook::{document::Place, is_secret_name, span::Span};
 
 /// Alerts of monitoring, posted to the listener of `[web]`. Without `bearer` and `hmac` none are taken.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -27,6 +27,10 @@ pub struct AlertSettings {
     /// The target of an alert that no rule says more of; none when left out.
     #[serde(default)]
     pub target: Option<String>,
+    /// How long an alert may fire behind a verified recovery until that is doubted and people are called again; 10 min when left out.
+    /// More than Alertmanager's `group_interval` and the time that its rules look back.
+    #[serde(default)]
+    pub resolves_within: Option<Span>,
     /// What alerts are about. The first that fits is used.
     #[serde(default)]
     pub rule: Vec<AlertRule>,

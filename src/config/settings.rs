@@ -265,7 +265,7 @@ pub struct IncidentSettings {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DrillSettings {
-    /// Contact roles that are called in the place of all others.
+    /// Contact roles that are called in the place of all others; `everyone` stands for all.
     #[schemars(length(min = 1), example = &["Drill"])]
     pub contacts: Vec<String>,
     /// The objective of a drill, by which its ladders are compressed: 30 s to 1 h; 4 min when left out.

@@ -75,7 +75,8 @@ impl Engine {
         let settings = &configuration.settings;
         let rungs = settings.escalation.iter().flat_map(|rung| &rung.page);
         let responsible = settings.scenario.values().flat_map(|scenario| &scenario.responsible);
-        rungs.chain(responsible).chain(&settings.break_glass.page).cloned().collect()
+        let drill = settings.incidents.drill.iter().flat_map(|drill| &drill.contacts);
+        rungs.chain(responsible).chain(&settings.break_glass.page).chain(drill).cloned().collect()
     }
 
     /// The contacts that `caller` may name: all for who sees the table, else who they are themself.

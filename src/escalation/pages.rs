@@ -29,7 +29,7 @@ use crate::{
 
 /// So many are on their way at once by one way.
 const MOST: usize = 16;
-/// What may have arrived is repeated so often. What has certainly not is tried for as long as it is needed.
+/// What may have arrived, and would be a second page, is repeated so often. All else is tried for as long as it is needed.
 const ATTEMPTS: u32 = 6;
 /// Whoever is told what became of a call does not need it for longer than about an hour.
 const ENDS: u32 = 30;
@@ -129,7 +129,7 @@ async fn deliver(engine: &Engine, ways: &Ways, pace: &Pace, sending: &Sending, c
     let fate = match hold {
         Some((until, Hold::Wait)) => Fate::HeldBack { until, beside: false },
         Some((until, Hold::Beside)) => Fate::HeldBack { until, beside: true },
-        Some((_, Hold::Fail)) | None => fate(sent, &sending.about, sending.page.attempts, now),
+        Some((_, Hold::Fail)) | None => fate(sent, sending, now),
     };
     if matches!(fate, Fate::Delivered) {
         pace.taken(way);
@@ -163,13 +163,14 @@ async fn attempt(engine: &Engine, pager: &Pager, sending: &Sending) -> Sent {
     Sent::Delivered { receipt: None }
 }
 
-fn fate(sent: Sent, about: &About, attempts: u32, now: Timestamp) -> Fate {
-    let is_call = matches!(about, About::Call(_));
+fn fate(sent: Sent, sending: &Sending, now: Timestamp) -> Fate {
+    let is_call = matches!(sending.about, About::Call(_));
+    let (way, attempts, doubtful) = (sending.page.to.way, sending.page.attempts, sending.page.doubtful + 1);
     match sent {
         Sent::Delivered { .. } => Fate::Delivered,
         Sent::Refused { why } => Fate::Undeliverable { why },
-        Sent::Unknown { why } if attempts >= ATTEMPTS => Fate::Undeliverable { why },
-        Sent::Failed { why, .. } if !is_call && attempts >= ENDS => Fate::Undeliverable { why },
+        Sent::Unknown { why } if !way.is_idempotent() && doubtful >= ATTEMPTS => Fate::Undeliverable { why },
+        Sent::Failed { why, .. } | Sent::Unknown { why } if !is_call && attempts >= ENDS => Fate::Undeliverable { why },
         Sent::Failed { why, again_after } => {
             let pause = again_after.unwrap_or_default().max(pause(attempts));
             Fate::PutOff { until: now + pause, outcome: Delivery::Failed { why } }

@@ -89,9 +89,20 @@ pub struct Opened {
     pub ack: AckPolicy,
     /// Behind the last rung people are called again, each time so much has passed.
     pub repeat_every: Duration,
+    /// How long an alert may fire behind a recovery until that is doubted.
+    #[serde(default = "usual_resolving")]
+    pub resolves_within: Duration,
     /// Nothing has happened: people try the ladders out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drill: Option<Drill>,
+}
+
+/// Alertmanager says that an alert has ended with the next notification of its group: five minutes later at most by its default
+/// (`group_interval`), and Prometheus has to scrape and to evaluate before that (a minute each).
+pub const USUAL_RESOLVING: Duration = Duration::from_secs(10 * 60);
+
+fn usual_resolving() -> Duration {
+    USUAL_RESOLVING
 }
 
 /// How the ladders are tried out.
@@ -182,6 +193,9 @@ pub enum Event {
     /// An alert of it fires again behind the recovery.
     Relapsed {
         alert: AlertSeen,
+        /// Nobody has it any more: people are called anew. Not so in journals of before that was done.
+        #[serde(default)]
+        anew: bool,
     },
     Closed {
         by: Person,

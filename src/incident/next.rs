@@ -5,8 +5,6 @@
 //! after the end, never twice for the same, and a rung that is due is never silent. After a downtime only the highest rung
 //! that is due is used, once, and says for which it stands.
 
-use std::time::Duration;
-
 use super::{
     event::{AlertSeen, Breach, Stall},
     ladder::Rung,
@@ -17,10 +15,6 @@ use crate::{
     clock::{Timestamp, elapsed},
     config::settings::Level,
 };
-
-/// Alertmanager says that an alert has ended with the next notification of its group: by default five minutes later at most
-/// (`group_interval`), and Prometheus has looked before that.
-const RESOLVES_WITHIN: Duration = Duration::from_secs(6 * 60);
 
 /// What is known beside the incident's own events.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -75,6 +69,9 @@ pub fn next(state: &State, facts: &Facts, now: Timestamp) -> Next {
     if state.recovered.is_some() {
         return Next::Wait(None);
     }
+    if state.is_drilled() {
+        return Next::Wait(None);
+    }
     let climb = climb(state, facts, now);
     let (ack, ask) = ack(state, now);
     let stall = facts.stalls.iter().find(|stall| !state.stalled.contains(*stall)).cloned();
@@ -93,7 +90,7 @@ pub fn next(state: &State, facts: &Facts, now: Timestamp) -> Next {
 /// An alert that was never resolved, of an incident that is recovered; and when that is no recovery any more.
 fn still_fires(state: &State) -> Option<(&AlertSeen, Timestamp)> {
     let recovered = state.recovered.as_ref().filter(|_| state.closed.is_none())?;
-    Some((state.firing().next()?, recovered.at + RESOLVES_WITHIN))
+    Some((state.firing().next()?, recovered.since + state.opened.resolves_within))
 }
 
 /// The rung of the deadline ladder that is to be used now.
@@ -133,12 +130,8 @@ fn breach(state: &State, facts: &Facts, now: Timestamp) -> Option<Breach> {
     (breach.needs > breach.left).then_some(breach)
 }
 
-/// When people are called again, where the last rung was used. A drill is over then: nothing recovers it, and somebody may
-/// have forgotten to close it.
+/// When people are called again, where the last rung was used.
 fn repeats_at(state: &State) -> Option<Timestamp> {
-    if state.is_drill() {
-        return None;
-    }
     let deadline = &state.deadline;
     let is_last = deadline.used.is_some() && deadline.used == deadline.rungs.last().map(|rung| rung.percent);
     // The last rung may have been used early.
@@ -170,6 +163,9 @@ fn ack(state: &State, now: Timestamp) -> (Option<(Level, Timestamp)>, Option<Tim
 pub fn wakes_at(state: &State) -> Option<Timestamp> {
     if state.is_over() {
         return still_fires(state).map(|(_, doubted)| doubted);
+    }
+    if state.is_drilled() {
+        return None;
     }
     let deadline = &state.deadline;
     let rung = deadline.rungs.iter().find(|rung| deadline.used.is_none_or(|used| rung.percent > used));

@@ -32,8 +32,12 @@ pub struct State {
     /// The first thing that a person did.
     pub responded: Option<(Timestamp, Person)>,
     pub recovered: Option<Recovered>,
+    /// Since when it is known, by the clock as it goes: `opened.detected` is the record.
+    pub begun: Timestamp,
     /// Since when it is back, after a recovery.
     pub relapsed_at: Option<Timestamp>,
+    /// When a recovery was doubted, because an alert did not end.
+    pub doubted_at: Option<Timestamp>,
     pub closed: Option<Closed>,
     pub runs: Vec<Joined>,
     /// By source and fingerprint.
@@ -83,7 +87,11 @@ pub enum Ack {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recovered {
     pub run: RunId,
+    /// When it was verified, for the record.
     pub at: Timestamp,
+    /// The same, and when it was written down, by the clock as it goes.
+    pub verified: Timestamp,
+    pub since: Timestamp,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -145,7 +153,9 @@ impl State {
             opened: Arc::new((**opened).clone()),
             responded: None,
             recovered: None,
+            begun: opened.detected.at,
             relapsed_at: None,
+            doubted_at: None,
             closed: None,
             runs: Vec::new(),
             alerts: BTreeMap::new(),
@@ -257,19 +267,24 @@ impl State {
                 self.has_it(by, at);
             }
             Event::ClockSetBack { by, .. } => self.come_sooner(*by),
-            Event::Recovered { run, at } => {
+            Event::Recovered { run, at: verified } => {
                 if self.recovered.is_some() {
                     return Err("it is recovered already".to_owned());
                 }
-                self.recovered = Some(Recovered { run: *run, at: *at });
+                self.recovered = Some(Recovered { run: *run, at: *verified, verified: *verified, since: at });
             }
-            Event::Relapsed { alert } => {
+            Event::Relapsed { alert, anew } => {
                 let recovered = self.recovered.take().ok_or("it is not recovered")?;
-                // One that never ended is seen to be back now.
-                self.relapsed_at = Some(if alert.starts_at > recovered.at { alert.starts_at } else { at });
+                if alert.starts_at > recovered.verified {
+                    self.relapsed_at = Some(alert.starts_at);
+                } else {
+                    self.doubted_at = Some(at);
+                }
                 self.fires(alert);
-                // Whoever had it may have gone.
-                self.ack = Ack::Open { level: Level::Primary, due_at: at };
+                if *anew {
+                    // Whoever had it may have gone.
+                    self.ack = Ack::Open { level: Level::Primary, due_at: at };
+                }
             }
             Event::Closed { by, reason } => {
                 self.responds(by, at);
@@ -353,6 +368,14 @@ impl State {
         deadline.rungs.iter_mut().for_each(|rung| rung.due_at -= by);
         let called = [&mut deadline.last_called, &mut deadline.breached_at];
         called.into_iter().flatten().for_each(|at| *at -= by);
+        self.begun -= by;
+        let back = [&mut self.relapsed_at, &mut self.doubted_at];
+        back.into_iter().flatten().for_each(|at| *at -= by);
+        if let Some(recovered) = &mut self.recovered {
+            recovered.verified -= by;
+            recovered.since -= by;
+        }
+        self.alerts.values_mut().for_each(|alert| alert.alert.starts_at -= by);
         match &mut self.ack {
             Ack::Open { due_at: at, .. } | Ack::Held { until: at, .. } | Ack::Asked { until: at, .. } => *at -= by,
             Ack::Exhausted => {}
@@ -376,6 +399,22 @@ impl State {
     /// Nothing has happened: people try the ladders out.
     pub fn is_drill(&self) -> bool {
         self.opened.drill.is_some()
+    }
+
+    /// A drill ends with its last rung: nothing recovers it, and somebody may have forgotten to close it.
+    pub fn is_drilled(&self) -> bool {
+        let last = self.deadline.rungs.last().map(|rung| rung.percent);
+        self.is_drill() && self.deadline.used.is_some() && self.deadline.used == last
+    }
+
+    /// Whether what was verified at that moment recovers it: neither before it began or was back, nor while an alert fires that
+    /// began since. Where a recovery was doubted because an alert did not end, it counts again when that has ended.
+    pub fn is_recovered_by(&self, verified: Timestamp) -> bool {
+        let is_doubted = self.doubted_at.is_some_and(|doubted| verified <= doubted) && self.firing().next().is_some();
+        verified >= self.begun
+            && self.relapsed_at.is_none_or(|back| verified > back)
+            && !is_doubted
+            && self.firing().all(|alert| alert.starts_at <= verified)
     }
 
     /// Alerts of it that fire.

@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, time::Duration};
 use proptest::prelude::*;
 
 use super::{
-    event::{AlertSeen, Because, Drill, Entry, Event, Kind, Opened, Paged, Seen, Stall},
+    event::{AlertSeen, Because, Drill, Entry, Event, Kind, Opened, Paged, Seen, Stall, USUAL_RESOLVING},
     ladder::{self, Policy},
     next::{Due, Facts, Next, next, wakes_at},
     outlook::Forecast,
@@ -85,6 +85,7 @@ impl Desk {
             failure: None,
             detected: Seen { at: start(), source: "the alert".to_owned() },
             channel: DiscordId(1),
+            resolves_within: USUAL_RESOLVING,
             drill,
         };
         let first =
@@ -115,7 +116,7 @@ impl Desk {
             let event = match next(&self.state, &self.facts, self.now) {
                 Next::Page(due) => paged(due),
                 Next::AskStill { until } => Event::StillAsked { by: self.state.holder().unwrap().clone(), until },
-                Next::StillFires(alert) => Event::Relapsed { alert },
+                Next::StillFires(alert) => Event::Relapsed { alert, anew: true },
                 Next::Wait(_) | Next::Ended => return,
             };
             assert!(self.writes(event.clone()), "what is due must be legal: {event:?} in {:?}", self.state);
@@ -293,7 +294,7 @@ fn nobody_is_called_behind_recovery_until_it_falls_back() {
     assert!(desk.writes(resolved()));
     desk.passes(3600 * SECOND);
     assert_eq!(desk.pages().len(), 1);
-    assert!(desk.writes(Event::Relapsed { alert: AlertSeen { starts_at: desk.now, ..alert() } }));
+    assert!(desk.writes(Event::Relapsed { alert: AlertSeen { starts_at: desk.now, ..alert() }, anew: true }));
     assert_eq!(desk.state.relapsed_at, Some(desk.now));
     desk.looks();
     assert_eq!(desk.rungs_used(), [0, 100]);
@@ -310,7 +311,7 @@ fn one_that_is_back_is_nobodys_until_somebody_takes_it_again() {
     assert!(desk.writes(Event::Recovered { run: RunId::generate(), at: desk.now }) && desk.writes(resolved()));
     desk.passes(60 * SECOND);
     assert_eq!(desk.levels_used().len(), before);
-    assert!(desk.writes(Event::Relapsed { alert: AlertSeen { starts_at: desk.now, ..alert() } }));
+    assert!(desk.writes(Event::Relapsed { alert: AlertSeen { starts_at: desk.now, ..alert() }, anew: true }));
     desk.looks();
     assert_eq!(desk.levels_used().len(), before + 1, "whoever had it may be asleep");
     assert_eq!(desk.levels_used().last(), Some(&Level::Primary));
@@ -322,14 +323,58 @@ fn an_alert_that_does_not_end_behind_a_recovery_makes_it_none() {
     desk.looks();
     desk.passes(60 * SECOND);
     assert!(desk.writes(Event::Recovered { run: RunId::generate(), at: desk.now }));
-    let doubted = desk.now + 360 * SECOND;
+    let (verified, doubted) = (desk.now, desk.now + 600 * SECOND);
     assert_eq!(wakes_at(&desk.state), Some(doubted));
-    desk.passes(359 * SECOND);
+    desk.passes(599 * SECOND);
     assert!(desk.state.recovered.is_some());
     desk.passes(SECOND);
     assert!(desk.state.recovered.is_none());
-    assert_eq!(desk.state.relapsed_at, Some(doubted));
+    assert_eq!(desk.state.doubted_at, Some(doubted));
     assert!(desk.levels_used().len() > 1, "people are called again");
+    assert!(!desk.state.is_recovered_by(verified));
+    assert!(desk.writes(resolved()));
+    assert!(desk.state.is_recovered_by(verified), "it was a recovery, and the word of it came late");
+}
+
+#[test]
+fn a_clock_that_is_set_back_hides_neither_a_recovery_nor_that_it_is_none() {
+    let mut desk = Desk::alerted(1800);
+    desk.looks();
+    let by = 3600 * SECOND;
+    let back = |desk: &mut Desk| {
+        desk.now -= by;
+        let now = desk.now;
+        assert!(desk.writes(Event::ClockSetBack { by, now }));
+    };
+    desk.passes(300 * SECOND);
+    back(&mut desk);
+    desk.passes(300 * SECOND);
+    assert!(desk.state.is_recovered_by(desk.now), "what was verified now was verified after it began");
+    assert!(desk.writes(Event::Recovered { run: RunId::generate(), at: desk.now }));
+    back(&mut desk);
+    desk.passes(600 * SECOND);
+    assert!(desk.state.recovered.is_none(), "its alert has fired for ten minutes since");
+    assert!(!desk.state.is_recovered_by(desk.now));
+}
+
+#[test]
+fn a_journal_of_before_relapses_called_people_is_read_as_it_was_meant() {
+    let mut desk = Desk::alerted(1800);
+    desk.looks();
+    let by = person(7);
+    assert!(desk.writes(Event::Acknowledged { by: by.clone(), until: desk.now + 60 * SECOND, how: "x".to_owned() }));
+    assert!(desk.writes(Event::Recovered { run: RunId::generate(), at: desk.now }));
+    desk.now += SECOND;
+    assert!(desk.writes(Event::Relapsed { alert: AlertSeen { starts_at: desk.now, ..alert() }, anew: false }));
+    assert!(desk.writes(Event::StillAsked { by, until: desk.now + 90 * SECOND }));
+    let mut text = serde_json::to_value(&desk.journal).unwrap();
+    for entry in text.as_array_mut().unwrap() {
+        for new in ["anew", "resolves_within", "description", "url"] {
+            entry["event"].as_object_mut().unwrap().remove(new);
+        }
+    }
+    let journal: Vec<Entry> = serde_json::from_value(text).unwrap();
+    assert_eq!(State::replay(&journal).unwrap(), desk.state);
 }
 
 #[test]
@@ -454,7 +499,7 @@ fn happens(desk: &mut Desk, what: &Happens) {
             desk.writes(Event::Recovered { run: RunId::generate(), at: desk.now });
         }
         Happens::Relapse => {
-            desk.writes(Event::Relapsed { alert: alert() });
+            desk.writes(Event::Relapsed { alert: alert(), anew: true });
         }
         Happens::Close => {
             desk.writes(Event::Closed { by: person(2), reason: None });

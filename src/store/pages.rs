@@ -34,7 +34,9 @@ pub struct Page {
     pub to: PageTo,
     /// How often it was begun to be sent, this time included.
     pub attempts: u32,
-    /// One of those may have arrived.
+    /// How many of those may have arrived.
+    pub doubtful: u32,
+    /// One of them may have arrived, and would be another page.
     pub may_repeat: bool,
 }
 
@@ -114,12 +116,11 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub async fn due_pages(&self, owner: &str, ways: &[Way], now: Timestamp) -> Result<Vec<Page>> {
-        // What was never begun is due whatever the clock says by now: it may have been set back. That it is over is told
-        // where nothing is on its way any more that would open it again.
+        // That it is over is told where nothing is on its way any more that would open it again.
         let rows = sqlx::query(
-            "SELECT incident, seq, role, name, way, level, attempts, may_repeat FROM (
+            "SELECT incident, seq, role, name, way, level, attempts, doubtful, may_repeat FROM (
              SELECT *, ROW_NUMBER() OVER (PARTITION BY way ORDER BY urgent DESC, due_at, incident, seq, role, name, level) AS place
-             FROM pages WHERE settled_at IS NULL AND (attempts = 0 OR due_at <= $1) AND (claimed_by IS NULL OR claimed_by <> $2)
+             FROM pages WHERE settled_at IS NULL AND due_at <= $1 AND (claimed_by IS NULL OR claimed_by <> $2)
                 AND way IN (SELECT value FROM json_each($3))
                 AND ((SELECT kind FROM incident_journal AS line WHERE line.incident = pages.incident AND line.seq = pages.seq) = 'paged'
                     OR NOT EXISTS (SELECT 1 FROM pages AS before WHERE before.incident = pages.incident
@@ -163,11 +164,11 @@ impl Store {
                 attempts = attempts + 1, claimed_by = $7
              WHERE incident = $1 AND seq = $2 AND role = $3 AND name = $4 AND way = $5 AND level = $6
                 AND settled_at IS NULL AND (claimed_by IS NULL OR claimed_by <> $7) AND $8 = $8
-             RETURNING incident, seq, role, name, way, level, attempts, may_repeat"
+             RETURNING incident, seq, role, name, way, level, attempts, doubtful, may_repeat"
         } else {
             "UPDATE pages SET settled_at = $8, how = 'cancelled', claimed_by = $7
              WHERE incident = $1 AND seq = $2 AND role = $3 AND name = $4 AND way = $5 AND level = $6 AND settled_at IS NULL
-             RETURNING incident, seq, role, name, way, level, attempts, may_repeat"
+             RETURNING incident, seq, role, name, way, level, attempts, doubtful, may_repeat"
         };
         let row = named(sqlx::query(sql), page)?.bind(owner).bind(micros(at)).fetch_optional(&mut *transaction).await?;
         transaction.commit().await.context("the page could not be claimed")?;
@@ -182,7 +183,7 @@ impl Store {
     /// When the store cannot be read.
     pub async fn calls_before(&self, end: &Page) -> Result<Vec<Page>> {
         let rows = sqlx::query(
-            "SELECT pages.incident, pages.seq, role, name, way, level, attempts, may_repeat
+            "SELECT pages.incident, pages.seq, role, name, way, level, attempts, doubtful, may_repeat
              FROM pages JOIN incident_journal AS line ON line.incident = pages.incident AND line.seq = pages.seq
              WHERE pages.incident = $1 AND pages.seq < $2 AND way = $3 AND attempts > 0 AND line.kind = 'paged'
              ORDER BY pages.seq",
@@ -240,15 +241,18 @@ impl Store {
         Ok(())
     }
 
-    /// It is to be tried again then; `may_have_arrived` marks it for good.
+    /// It is to be tried again then; `may_have_arrived` marks it for good, where the other side would take it for another page.
     ///
     /// # Errors
     /// When the store cannot be written.
     pub async fn put_off_page(&self, page: &Page, until: Timestamp, may_have_arrived: bool) -> Result<()> {
-        let sql =
-            "UPDATE pages SET due_at = $7, claimed_by = NULL, may_repeat = CASE WHEN $8 = 1 THEN 1 ELSE may_repeat END
+        let sql = "UPDATE pages SET due_at = $7, claimed_by = NULL, doubtful = doubtful + $8,
+                may_repeat = CASE WHEN $8 = 1 AND $9 = 0 THEN 1 ELSE may_repeat END
              WHERE incident = $1 AND seq = $2 AND role = $3 AND name = $4 AND way = $5 AND level = $6";
-        let query = named(sqlx::query(sql), page)?.bind(micros(until)).bind(i64::from(may_have_arrived));
+        let query = named(sqlx::query(sql), page)?
+            .bind(micros(until))
+            .bind(i64::from(may_have_arrived))
+            .bind(i64::from(page.to.way.is_idempotent()));
         query.execute(&self.writer).await.context("the page could not be put off")?;
         Ok(())
     }
@@ -290,6 +294,7 @@ fn page(row: &SqliteRow) -> Result<Page> {
             level: Level::from_name(&level).with_context(|| format!("no level is called {level}"))?,
         },
         attempts: u32::try_from(row.try_get::<i64, _>("attempts")?)?,
+        doubtful: u32::try_from(row.try_get::<i64, _>("doubtful")?)?,
         may_repeat: row.try_get::<i64, _>("may_repeat")? != 0,
     })
 }

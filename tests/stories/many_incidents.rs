@@ -57,6 +57,7 @@ fn opened(configuration: &Configuration, number: usize, at: Timestamp) -> [Entry
         failure: None,
         detected,
         channel: DiscordId(world::INCIDENTS),
+        resolves_within: drbot::incident::event::USUAL_RESOLVING,
         drill: None,
     };
     let incident = IncidentId::generate();

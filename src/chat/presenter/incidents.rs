@@ -36,9 +36,9 @@ use crate::{
 const REFRESH: Duration = Duration::from_secs(10);
 /// … and this often when it stands still.
 const REFRESH_OVER: Duration = Duration::from_secs(120);
-/// How long an incident is left alone that could not be shown (the store failed).
+/// A line that Discord does not take for so long is written anew: who is called by it may be called in vain by then.
 const STALE: Duration = Duration::from_secs(20);
-/// How long until it is tried again.
+/// How long an incident is left alone that could not be shown (the store failed).
 const AFTER_TROUBLE: Duration = Duration::from_secs(5);
 /// A week: the longest that Discord keeps a silent thread open, in minutes.
 const ARCHIVE_AFTER: u32 = 10_080;

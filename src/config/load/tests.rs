@@ -21,6 +21,13 @@ fn the_shipped_files_have_no_problem() {
     assert_eq!(secrets, ["ADMIN_TOKEN", "ALERTS_TOKEN", "DB_PASSWORD", "EMERGENCY_TOKEN"]);
 }
 
+#[test]
+fn the_files_of_the_benchmarks_have_no_problem() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("bench/config");
+    let loaded = Configuration::load_with(&folder, |_| None);
+    assert!(loaded.is_ok(), "{}", shown(&loaded.unwrap_err()));
+}
+
 /// A folder with the shipped settings and the given commands.
 fn folder(commands: &[(&str, &str)]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();

@@ -60,10 +60,13 @@ impl Engine {
     pub async fn which_incident(&self, named: Option<&str>) -> Result<State, DeedError> {
         let open = self.open_incidents().await;
         let Some(named) = named.map(|named| named.trim().to_lowercase()).filter(|named| !named.is_empty()) else {
-            return match <[State; 1]>::try_from(open) {
-                Ok([only]) => Ok(only),
-                Err(open) if open.is_empty() => Err(DeedError::None),
-                Err(open) => Err(DeedError::Which(open)),
+            // What is to be recovered is meant before what is recovered, and both before a drill.
+            let rank = |state: &State| (state.is_drill(), state.is_over());
+            let first = open.iter().map(rank).min().ok_or(DeedError::None)?;
+            let (mut meant, others): (Vec<_>, Vec<_>) = open.into_iter().partition(|state| rank(state) == first);
+            return match (meant.pop(), meant.is_empty()) {
+                (Some(only), true) => Ok(only),
+                (last, _) => Err(DeedError::Which(meant.into_iter().chain(last).chain(others).collect())),
             };
         };
         let fits = |id: IncidentId| id.short() == named || id.to_string() == named;
@@ -83,7 +86,13 @@ impl Engine {
         access::incidents(&self.configuration().settings, caller)?;
         let mut states = Vec::new();
         for id in self.0.store.newest_incidents().await.map_err(DeedError::Store)? {
-            states.extend(self.incident(id).await.map_err(DeedError::Store)?);
+            match self.incident(id).await {
+                Ok(state) => states.extend(state),
+                // One that cannot be read hides no other.
+                Err(error) => {
+                    tracing::error!(incident = %id.short(), error = format!("{error:#}"), "an incident cannot be shown");
+                }
+            }
         }
         Ok(states)
     }

@@ -66,12 +66,18 @@ impl Engine {
                     let by = state.holder().ok_or(Moot::Nothing)?.clone();
                     Ok(Event::StillAsked { by, until })
                 }
-                Next::StillFires(alert) => Ok(Event::Relapsed { alert }),
+                Next::StillFires(alert) => Ok(Event::Relapsed { alert, anew: true }),
                 Next::Wait(_) | Next::Ended => Err(Moot::Nothing),
             })
             .await;
         match written {
-            Ok(_) => Ok(done),
+            Ok(after) => {
+                if state.recovered.is_some() && after.recovered.is_none() {
+                    self.join_runs_under_way(&after).await;
+                }
+                // No figure counts a drill.
+                Ok(if after.is_drill() { Done::Nothing } else { done })
+            }
             Err(Moot::Nothing | Moot::Append(AppendError::Gone)) => Ok(Done::Nothing),
             Err(Moot::Append(AppendError::Illegal(illegal))) => Err(illegal.into()),
             Err(Moot::Append(AppendError::Store(error))) => Err(error),

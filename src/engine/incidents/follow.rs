@@ -123,7 +123,7 @@ impl Engine {
         self.joins(incident, run).await;
         let Some(at) = run.recovered_at else { return };
         let recovers = self.append_incident(incident, |state| {
-            let verifies = state.recovered.is_none() && recovers_since(state, run);
+            let verifies = state.recovered.is_none() && state.is_recovered_by(at);
             if verifies { Ok(Event::Recovered { run: run.id, at }) } else { Err(Moot::Nothing) }
         });
         self.heard(recovers.await);
@@ -175,15 +175,6 @@ impl From<AppendError> for Moot {
     fn from(error: AppendError) -> Self {
         Self::Append(error)
     }
-}
-
-/// What was verified before the incident began, or before it was back, says nothing of it.
-fn recovers_since(incident: &State, run: &Run) -> bool {
-    run.recovered_at.is_some_and(|at| {
-        at >= incident.opened.detected.at
-            && incident.relapsed_at.is_none_or(|back| at > back)
-            && incident.firing().all(|alert| alert.starts_at <= at)
-    })
 }
 
 /// The person behind an event of a run.

@@ -60,6 +60,7 @@ pub(super) struct Incidents {
 }
 
 struct Held {
+    is_drill: bool,
     state: Arc<Mutex<State>>,
     /// The store failed in a way that left open whether it holds the last event.
     in_doubt: AtomicBool,
@@ -113,7 +114,11 @@ impl Engine {
     }
 
     fn hold_incident(&self, state: State) {
-        let held = Held { state: Arc::new(Mutex::new(state.clone())), in_doubt: AtomicBool::new(false) };
+        let held = Held {
+            is_drill: state.is_drill(),
+            state: Arc::new(Mutex::new(state.clone())),
+            in_doubt: AtomicBool::new(false),
+        };
         self.incidents_held().entry(state.id).or_insert_with(|| Arc::new(held));
     }
 
@@ -147,7 +152,8 @@ impl Engine {
             return Ok(held);
         }
         // It may have gone on between the reading and now: read again by whoever writes first.
-        let held = Arc::new(Held { state: Arc::new(Mutex::new(state)), in_doubt: AtomicBool::new(true) });
+        let is_drill = state.is_drill();
+        let held = Arc::new(Held { is_drill, state: Arc::new(Mutex::new(state)), in_doubt: AtomicBool::new(true) });
         closed.insert(id, Arc::downgrade(&held));
         Ok(held)
     }
@@ -224,7 +230,7 @@ impl Engine {
                 closed.insert(state.id, Arc::downgrade(&held));
             }
         }
-        super::metrics::incidents_open(self.incidents_held().len());
+        super::metrics::incidents_open(self.incidents_held().values().filter(|held| !held.is_drill).count());
         // Nobody listening is no error.
         let _ = self.0.incidents.changes.send(state.id);
     }

@@ -9,7 +9,7 @@ use crate::{
     engine::{Engine, Snapshot},
     ids::{IncidentId, RunId},
     incident::{
-        event::{AlertSeen, Because, Drill, Entry, Event, Kind, Opened, Seen},
+        event::{AlertSeen, Because, Drill, Entry, Event, Kind, Opened, Seen, USUAL_RESOLVING},
         ladder::{self, Policy},
         state::State,
     },
@@ -174,7 +174,7 @@ impl Engine {
         let opening = self.0.incidents.opening.lock().await;
         let open = self.incident_on(target.as_deref(), scenario).await;
         let is_of = |open: &State| match &open.recovered {
-            Some(recovered) => elapsed(recovered.at, alert.starts_at) < RELAPSES_WITHIN,
+            Some(recovered) => elapsed(recovered.verified, alert.starts_at) < RELAPSES_WITHIN,
             None => true,
         };
         if let Some(open) = open.filter(is_of) {
@@ -211,14 +211,18 @@ impl Engine {
         let written = self
             .append_incident(open.id, |state| {
                 // One that began before the recovery and was heard of late is no relapse.
-                let relapses = state.recovered.as_ref().is_some_and(|recovered| alert.starts_at > recovered.at);
+                let relapses = state.recovered.as_ref().is_some_and(|recovered| alert.starts_at > recovered.verified);
                 Ok::<_, AppendError>(match relapses {
-                    true => Event::Relapsed { alert },
+                    true => Event::Relapsed { alert, anew: true },
                     false => Event::AlertFired { alert },
                 })
             })
             .await;
-        written.map_err(|error| OpenError::Store(error.into()))
+        let state = written.map_err(|error| OpenError::Store(error.into()))?;
+        if open.recovered.is_some() && state.recovered.is_none() {
+            self.join_runs_under_way(&state).await;
+        }
+        Ok(state)
     }
 
     /// An alert does not fire any more.
@@ -234,6 +238,12 @@ impl Engine {
                 Ok::<_, AppendError>(Event::AlertResolved { source, fingerprint, name })
             });
             match written.await {
+                // What was verified and doubted because of it counts again.
+                Ok(state) if state.doubted_at.is_some() && !state.is_over() => {
+                    for joined in &state.runs {
+                        self.reconcile_run(joined.run).await;
+                    }
+                }
                 Ok(_) | Err(AppendError::Illegal(_) | AppendError::Gone) => {}
                 Err(AppendError::Store(error)) => return Err(error),
             }
@@ -256,9 +266,22 @@ impl Engine {
 
     async fn open(&self, configuration: &Configuration, wish: Wish) -> Result<State, OpenError> {
         let _alone = self.0.incidents.opening.lock().await;
-        let open = self.incident_on(wish.target.as_deref(), Some(&wish.scenario)).await;
-        if let Some(open) = open.filter(|state| !state.is_over()) {
-            return Err(OpenError::Open(open.id));
+        match self.incident_on(wish.target.as_deref(), Some(&wish.scenario)).await {
+            Some(open) if !open.is_over() => return Err(OpenError::Open(open.id)),
+            // Somebody says what its alert says: it is not recovered.
+            Some(open) => {
+                if let Some(alert) = open.firing().next().cloned() {
+                    let doubted = self.append_incident(open.id, |state| match state.recovered {
+                        Some(_) => Ok(Event::Relapsed { alert, anew: true }),
+                        None => Err(AppendError::Gone),
+                    });
+                    if let Ok(state) = doubted.await {
+                        self.join_runs_under_way(&state).await;
+                        return Err(OpenError::Open(open.id));
+                    }
+                }
+            }
+            None => {}
         }
         self.open_alone(configuration, wish).await
     }
@@ -287,6 +310,7 @@ impl Engine {
             failure,
             detected: wish.detected,
             channel: wish.channel,
+            resolves_within: settings.alerts.resolves_within.map_or(USUAL_RESOLVING, |span| span.0),
             drill: wish.drill,
         };
         let event = Event::Opened(Box::new(opened));

@@ -150,7 +150,9 @@ impl Engine {
             Fate::PutOff { outcome, .. } => outcome,
             Fate::HeldBack { .. } => return,
         };
-        super::super::metrics::page_settled(page.to.way, &outcome);
+        if !sending.state.is_drill() {
+            super::super::metrics::page_settled(page.to.way, &outcome);
+        }
         // That the other side knows the end is nothing to read; that it will never know is.
         let is_call = matches!(sending.about, About::Call(_));
         // Nor, again and again, that Discord or a service is away.
@@ -168,7 +170,7 @@ impl Engine {
             Fate::Delivered => store.settle_page(page, "delivered", now).await,
             Fate::Undeliverable { .. } => store.settle_page(page, "undeliverable", now).await,
             Fate::PutOff { until, outcome } => {
-                let may_have_arrived = matches!(outcome, Delivery::Unknown { .. }) && !page.to.way.is_idempotent();
+                let may_have_arrived = matches!(outcome, Delivery::Unknown { .. });
                 store.put_off_page(page, *until, may_have_arrived).await
             }
             Fate::HeldBack { until, .. } => store.hold_page_back(page, *until).await,

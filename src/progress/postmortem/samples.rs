@@ -12,7 +12,10 @@ use crate::{
     contacts::way::Way,
     ids::{IncidentId, RunId},
     incident::{
-        event::{AlertSeen, Because, Breach, Delivery, Entry, Event, Kind, Opened, PageTo, Paged, Seen, Stall},
+        event::{
+            AlertSeen, Because, Breach, Delivery, Entry, Event, Kind, Opened, PageTo, Paged, Seen, Stall,
+            USUAL_RESOLVING,
+        },
         ladder,
         state::State,
     },
@@ -92,6 +95,7 @@ fn opened(rto: u64, because: Because, failure: Option<i64>) -> Event {
         failure: failure.map(|seconds| Seen { at: at(seconds), source: "the last good sample".to_owned() }),
         detected: Seen { at: at(12), source: "the alert DatabaseCorrupt".to_owned() },
         channel: DiscordId(1),
+        resolves_within: USUAL_RESOLVING,
         drill: None,
     }))
 }
@@ -187,7 +191,7 @@ pub fn happens(run: RunId) -> Vec<(i64, Event)> {
             },
         ),
         (690, Event::Recovered { run, at: at(690) }),
-        (695, Event::Relapsed { alert: alert("DatabaseCorrupt") }),
+        (695, Event::Relapsed { alert: alert("DatabaseCorrupt"), anew: true }),
         (700, Event::Recovered { run, at: at(700) }),
         (
             710,

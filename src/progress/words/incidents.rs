@@ -16,7 +16,7 @@ use crate::{
     incident::{
         event::{AlertSeen, Because, Delivery, Entry, Event, Faster, Paged, Stall},
         outlook::Forecast,
-        state::{Ack, State},
+        state::{Ack, Alert, State},
         times::{self, Clock},
     },
     run::outcome::Outcome,
@@ -87,19 +87,15 @@ fn alert_line(alert: &AlertSeen) -> String {
 }
 
 /// What the sender says beyond the line, and where to look.
-fn alert_more(alert: &AlertSeen) -> String {
-    let mut text = String::new();
-    if let Some(description) = &alert.description {
-        text.push_str(&format!("\n> {}", cut(&plain(&description.replace(['\n', '\r'], " ")), 250)));
-    }
+fn alert_more(alert: &AlertSeen) -> Vec<String> {
+    let description = alert.description.as_ref().map(|text| text.replace(['\n', '\r'], " "));
+    let description = description.map(|text| format!("> {}", cut(&plain(&text), 250)));
     // As it is, so that it can be clicked; what is no plain address is not shown.
     let is_plain = |url: &&String| {
         url.len() <= 300 && url.chars().all(|letter| letter.is_ascii_graphic() && !"<>()[]`|*".contains(letter))
     };
-    if let Some(url) = alert.url.as_ref().filter(is_plain) {
-        text.push_str(&format!("\n> <{url}>"));
-    }
-    text
+    let url = alert.url.as_ref().filter(is_plain).map(|url| format!("> <{url}>"));
+    description.into_iter().chain(url).collect()
 }
 
 /// A run of an incident, as a line of its post.
@@ -137,21 +133,46 @@ pub fn incident_thread(state: &State) -> String {
     )
 }
 
-/// The evidence: alerts that fire, and those that did.
+/// The evidence: alerts that fire, and those that did; each as a line, and what else is said of them as far as there is room.
 pub fn incident_alerts(state: &State) -> Option<String> {
     if state.alerts.is_empty() {
         return None;
     }
-    let lines = state.alerts.values().take(8).map(|alert| match alert.resolved_at {
-        None => format!("🔴 {}{}", alert_line(&alert.alert), alert_more(&alert.alert)),
-        Some(_) => format!("🟢 {} (resolved)", cut(&plain(&alert.alert.name), 100)),
-    });
-    let mut text = lines.collect::<Vec<_>>().join("\n");
-    if state.alerts.len() > 8 {
-        text.push_str(&format!("\nand {} more", state.alerts.len() - 8));
+    let (firing, over): (Vec<_>, Vec<_>) = state.alerts.values().partition(|alert| alert.resolved_at.is_none());
+    let of = |alert: &Alert| match alert.resolved_at {
+        None => (format!("🔴 {}", cut(&alert_line(&alert.alert), 250)), alert_more(&alert.alert)),
+        Some(_) => (format!("🟢 {} (resolved)", cut(&plain(&alert.alert.name), 100)), Vec::new()),
+    };
+    let all: Vec<_> = firing.into_iter().chain(over).map(of).collect();
+    let mut shown = 0;
+    let mut used = 0;
+    for (line, _) in &all {
+        used += line.chars().count() + 1;
+        if shown == 8 || used > ALERTS_LENGTH {
+            break;
+        }
+        shown += 1;
     }
-    Some(text)
+    let mut left = ALERTS_LENGTH.saturating_sub(all[..shown].iter().map(|(line, _)| line.chars().count() + 1).sum());
+    let mut lines = Vec::new();
+    for (line, more) in &all[..shown] {
+        lines.push(line.clone());
+        for piece in more {
+            let takes = piece.chars().count() + 1;
+            if takes <= left {
+                left -= takes;
+                lines.push(piece.clone());
+            }
+        }
+    }
+    if all.len() > shown {
+        lines.push(format!("and {} more", all.len() - shown));
+    }
+    Some(lines.join("\n"))
 }
+
+/// What a field of the post has room for, the line of how many more aside.
+const ALERTS_LENGTH: usize = 850;
 
 /// Who has it.
 pub fn incident_holder(state: &State) -> String {
@@ -357,6 +378,14 @@ impl Line {
 /// What an entry of the journal says in the thread. `state` is the incident as it is now: who is called in vain does not come
 /// the next time.
 pub fn incident_line(entry: &Entry, state: &State, now: Timestamp) -> Option<Line> {
+    let line = line(entry, state, now)?;
+    Some(match line.text.split_once(":T> ").filter(|_| state.is_drill()) {
+        Some((moment, text)) => Line { text: format!("{moment}:T> {DRILL}{text}"), ..line },
+        None => line,
+    })
+}
+
+fn line(entry: &Entry, state: &State, now: Timestamp) -> Option<Line> {
     let at = stamp(entry.at);
     match &entry.event {
         // The post says it.
@@ -398,7 +427,7 @@ pub fn incident_line(entry: &Entry, state: &State, now: Timestamp) -> Option<Lin
             duration(*by)
         )),
         Event::Recovered { run, .. } => Line::quiet(format!("{at} ✅ recovery is verified by run {}", run.short())),
-        Event::Relapsed { alert } => Line::quiet(format!("{at} 🔁 **it is back**: {}", alert_line(alert))),
+        Event::Relapsed { alert, .. } => Line::quiet(format!("{at} 🔁 **it is back**: {}", alert_line(alert))),
         Event::Closed { by, reason } => Line::quiet(match reason {
             Some(reason) => format!("{at} 🏁 {} closed it: {}", person(&by.name), cut(&plain(reason), 400)),
             None => format!("{at} 🏁 {} closed it", person(&by.name)),
@@ -428,7 +457,7 @@ fn called(entry: &Entry, paged: &Paged, state: &State, now: Timestamp) -> Line {
     let at = stamp(entry.at);
     let late = elapsed(paged.due_at, entry.at);
     let icon = if paged.deadline.is_some_and(|percent| percent >= 90) { "🔴" } else { "🟠" };
-    let mut text = format!("{at} {icon} {}{}", drill(state), why_called(paged, state));
+    let mut text = format!("{at} {icon} {}", why_called(paged, state));
     if late > LATE && paged.early.is_none() {
         text.push_str(&format!(" (late by {})", duration(late)));
     }

@@ -49,7 +49,7 @@ pub fn event(entry: &Entry) -> String {
             format!("drbot's clock was set back by {}: what is due comes sooner by as much", duration(*by))
         }
         Event::Recovered { run, at } => format!("recovery is verified by run {}, at {}", run.short(), stamp(*at)),
-        Event::Relapsed { alert } => format!("it is back: {}", alert_of(alert)),
+        Event::Relapsed { alert, .. } => format!("it is back: {}", alert_of(alert)),
         Event::Closed { reason: Some(reason), .. } => format!("{} closes it: {}", by(&entry.event), text(reason)),
         Event::Closed { reason: None, .. } => format!("{} closes it", by(&entry.event)),
     };
