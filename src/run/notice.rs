@@ -39,6 +39,11 @@ pub enum Notice {
         parts: Vec<Part>,
         by: String,
     },
+    /// An alert fires that no rule says anything of.
+    AlertUnknown {
+        name: String,
+        summary: String,
+    },
     /// Others are called than before, or elsewhere.
     ContactsChanged {
         by: String,

@@ -23,6 +23,16 @@ pub(super) async fn keep(transaction: &mut Transaction<'static, Sqlite>, notice:
 }
 
 impl Store {
+    /// What is to be told by itself; what is about a change of the store is kept with that.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn put_notice(&self, notice: &Notice, at: Timestamp) -> Result<()> {
+        let mut transaction = self.write().await?;
+        keep(&mut transaction, notice, at).await?;
+        transaction.commit().await.context("a notice could not be stored")
+    }
+
     /// In the order in which they came about.
     ///
     /// # Errors

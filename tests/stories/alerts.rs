@@ -72,7 +72,7 @@ async fn a_killed_database_is_an_alert_and_its_return_the_end_of_it() {
 struct Listening {
     bot: Bot,
     url: String,
-    _stage: Stage,
+    stage: Stage,
 }
 
 impl Listening {
@@ -83,7 +83,7 @@ impl Listening {
     async fn with(change: impl FnOnce(Bot) -> Bot) -> Self {
         let stage = Stage::open().await;
         let bot = change(Bot::alone(&stage).with("ALERTS_TOKEN", TOKEN));
-        let mut listening = Self { bot, url: String::new(), _stage: stage };
+        let mut listening = Self { bot, url: String::new(), stage };
         listening.start().await;
         listening
     }
@@ -192,5 +192,32 @@ async fn a_bot_that_is_well_is_heard_of_outside() {
         "{figures}"
     );
     assert!(!here.bot.log().contains("a-token"));
+    here.bot.terminate().await;
+}
+
+/// Nobody shall believe that drbot has taken care of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alert_that_no_rule_knows_is_told_in_the_channel_once() {
+    let mut here = Listening::new().await;
+    here.stage.ready().await;
+    for id in ["a", "b"] {
+        let body = json!({"id": id, "name": "BackupTooOld", "status": "firing", "starts_at": "2026-11-26T03:00:00Z",
+            "summary": "The newest backup is 3 h old, @everyone."});
+        assert_eq!(here.posts(&body).await.0, 200);
+    }
+    let known = json!({"id": "c", "name": "TradingBotDown", "status": "firing", "starts_at": "2026-11-26T03:00:00Z",
+        "labels": {"scenario": "complete-failure"}});
+    assert_eq!(here.posts(&known).await.0, 200);
+    let posts = async || here.stage.messages("incidents", "Dana").await;
+    until("the incident's post", async || {
+        posts().await.iter().any(|post| post.to_string().contains("TradingBotDown")).then_some(())
+    })
+    .await;
+    until("the notice", async || {
+        posts().await.iter().any(|post| post.to_string().contains("BackupTooOld fires")).then_some(())
+    })
+    .await;
+    let told = posts().await.iter().filter(|post| post.to_string().contains("BackupTooOld fires")).count();
+    assert_eq!(told, 1);
     here.bot.terminate().await;
 }

@@ -5,12 +5,13 @@ use anyhow::Result;
 
 use crate::{
     alerts::{
-        alert::Alert,
+        alert::{Alert, Status},
         receiver::{Counts, Delivery, Received},
         rules::Rules,
     },
     engine::Engine,
     incident::event::AlertSeen,
+    run::notice::Notice,
     store::alerts::StoredAlert,
 };
 
@@ -70,7 +71,11 @@ impl Engine {
             let opened =
                 Box::pin(self.incident_of_alert(seen, alert.scenario.as_deref(), alert.target.as_deref())).await;
             let incident = match opened {
-                Ok(state) => state.map_or(NONE.to_owned(), |state| state.id.to_string()),
+                Ok(Some(state)) => state.id.to_string(),
+                Ok(None) => {
+                    self.tell_of_unknown(alert).await?;
+                    NONE.to_owned()
+                }
                 // The others are not held up by it.
                 Err(super::OpenError::Store(error)) => {
                     failed = failed.or(Some(error));
@@ -84,6 +89,23 @@ impl Engine {
             self.0.store.alert_belongs_to(alert, &incident).await?;
         }
         failed.map_or(Ok(()), Err)
+    }
+
+    /// No rule says what it is about, and nothing is open that it could belong to: people are to look.
+    async fn tell_of_unknown(&self, alert: &Alert) -> Result<()> {
+        let now = self.0.clock.now();
+        let is_news = {
+            let mut told = self.0.incidents.unknown.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            alert.status == Status::Firing && told.is_news(&alert.name, now)
+        };
+        if !is_news {
+            return Ok(());
+        }
+        tracing::warn!(alert = alert.name, "no rule of [alerts] says what this alert is about; it opens nothing");
+        let AlertSeen { name, summary, .. } = self.seen(alert, now);
+        self.0.store.put_notice(&Notice::AlertUnknown { name, summary }, now).await?;
+        self.noticed();
+        Ok(())
     }
 
     /// What a sender wrote may hold what is nobody's business.

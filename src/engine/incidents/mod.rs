@@ -14,6 +14,7 @@ mod follow;
 mod links;
 mod open;
 mod pages;
+mod unknown;
 mod watched;
 
 use std::{
@@ -57,6 +58,8 @@ pub(super) struct Incidents {
     /// Closed ones to which something is being added: what was on its way, and notes.
     closed: StdMutex<HashMap<IncidentId, Weak<Held>>>,
     changes: broadcast::Sender<IncidentId>,
+    /// Alerts that nobody knows.
+    unknown: StdMutex<unknown::Told>,
 }
 
 struct Held {
@@ -75,6 +78,7 @@ impl Default for Incidents {
             linking: Mutex::default(),
             closed: StdMutex::default(),
             changes: broadcast::channel(1024).0,
+            unknown: StdMutex::default(),
         }
     }
 }

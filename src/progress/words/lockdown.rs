@@ -154,6 +154,13 @@ pub fn notice(notice: &Notice) -> (String, String) {
                 parts.iter().map(server).collect::<Vec<_>>().join(", "),
             ),
         ),
+        Notice::AlertUnknown { name, summary } => (
+            format!("🔔 {} fires", cut(&plain(name), 150)),
+            format!(
+                "{}\nNo rule of `[alerts]` in drbot.toml says what it is about, so nobody is called. `/incident open` if it is a disaster.",
+                cut(&plain(summary), 500)
+            ),
+        ),
         Notice::ContactsChanged { by, user, changes } => {
             ("📇 Who is called is changed".to_owned(), super::contacts::changed(by, *user, changes))
         }
