@@ -56,8 +56,8 @@ lint: format
 	scripts/dependencies
 
 # The stand-in trading bot is an example target, which `cargo test` builds with the tests.
-# Stories wait for containers and clocks more than they compute: three at once keep two cores busy.
+# Stories wait for containers and clocks more than they compute: four at once keep two cores busy.
 unit: peers
 	cargo test --features failpoints --no-run
 	RANGE_BOT_BINARY=$(TARGET)/debug/examples/trading-bot range/images/build
-	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-3} scripts/test
+	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4} scripts/test

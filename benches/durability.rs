@@ -58,7 +58,7 @@ fn configuration(folder: &std::path::Path) -> Configuration {
     let settings = "[discord]\nguild = \"100000000000000001\"\nchannel = \"200000000000000001\"\n\
                     [roles]\noperator = \"300000000000000001\"\n\
                     [limits]\ncommands_per_minute = 4000000000\nburst = 4000000000\n";
-    let mut command = "summary = \"Fifty steps\"\nrisk = \"safe\"\nroles = [\"operator\"]\n".to_owned();
+    let mut command = "summary = \"Fifty steps\"\nrisk = \"risky\"\nroles = [\"operator\"]\n".to_owned();
     for number in 0..STEPS {
         command.push_str(&format!(
             "[[steps]]\nid = \"s{number}\"\nname = \"Step {number}\"\n\
