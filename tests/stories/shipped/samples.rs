@@ -26,6 +26,11 @@ pub const SAMPLES: &[(&str, &str, &str)] = &[
     ("recover", "prometheus", TARGETS),
     ("rollback", "choose", r#"{ "version": "v1", "running": "v2", "verdict": "good", "schema": "fits" }"#),
     ("rollback", "errors.log", r#"{ "lines": [], "matched": 0 }"#),
+    (
+        "status",
+        "probes.escalation",
+        r#"{ "open": 0, "incidents": [], "unanswered": 0, "overdue_seconds": 0, "gaps": [] }"#,
+    ),
     // As the run left it.
     ("undo-failover", "before", r#"{ "json": { "primary_rpc": "sample" } }"#),
     ("undo-restore-db", "there", r#"{ "rows": [{ "there": 2 }] }"#),
