@@ -383,6 +383,39 @@ async fn an_approval_that_eats_the_time_calls_the_approvers() {
     }
 }
 
+/// By the figures what is under way comes too late, and another command would not.
+#[tokio::test]
+async fn a_faster_path_is_named_where_there_is_one_and_nothing_is_done_by_that() {
+    let hand = HandClock::new();
+    let mut house = house(hand.clock());
+    let takes = |house: &mut House, command: &str, each: &str| {
+        let command = house.configuration.commands.get_mut(command).unwrap();
+        command.steps.iter_mut().for_each(|step| step.takes = Some(each.parse().unwrap()));
+    };
+    let quick = Command { name: "quick".to_owned(), ..house.configuration.commands["go"].clone() };
+    house.configuration.commands.insert("quick".to_owned(), quick);
+    takes(&mut house, "go", "20m");
+    takes(&mut house, "quick", "2m");
+    let (bot, _escalation) = at_work(&house).await;
+    let opened = opens(&bot, &dana()).await;
+    let run = bot.run("go").await;
+    bot.call_for_approval(run).await;
+    becomes(&bot, opened.id, "the run joins", |state| state.runs.len() == 1).await;
+    // More than is left is needed: the second step is to come.
+    hand.advance(11 * MINUTE);
+    looked(&hand).await;
+    hand.advance(Duration::from_secs(5));
+    looked(&hand).await;
+    let early = pages(&bot, opened.id).await.into_iter().find(|page| page.early.is_some());
+    let early = early.expect("the forecast is a breach");
+    let faster = early.faster.expect("whoever is called early is told of it");
+    assert_eq!((faster.command.as_str(), faster.needs, faster.runs), ("quick", 4 * MINUTE, 0));
+    let beside = bot.0.beside(&incident(&bot, opened.id).await).await;
+    assert_eq!(beside.faster, Some(faster));
+    assert_eq!(incident(&bot, opened.id).await.runs.len(), 1, "nothing is started by it");
+    assert!(bot.state(run).await.finished.is_none());
+}
+
 #[tokio::test]
 async fn one_that_is_recovered_and_that_nobody_closed_stands_in_no_others_way() {
     let house = house(Clock::system());
