@@ -24,8 +24,8 @@ pub(super) async fn clicked(desk: &Desk, slip: &Slip, who: &Caller, button: &Inc
     let engine = &desk.engine;
     if let IncidentButton::Close { incident } = button {
         let state = engine.incident(*incident).await.ok().flatten();
-        // What is recovered needs no reason; anything else asks for it in a form, which must be the first answer.
-        if state.is_some_and(|state| state.recovered.is_none() && state.closed.is_none()) {
+        // What is recovered needs no reason, nor does a drill; anything else asks for it in a form, which must be the first answer.
+        if state.is_some_and(|state| !state.is_over() && !state.is_drill()) {
             return ask_why(desk, slip, CloseForm { incident: *incident }).await;
         }
     }

@@ -162,3 +162,36 @@ async fn a_run_that_recovers_offers_an_incident_and_an_unrecovered_one_is_closed
     assert!(answer.contains("is closed"), "{answer}");
     shows(&stage, "incidents", "Database corruption", "it was a drill").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drill_is_marked_wherever_it_is_heard_of_and_offers_nothing_to_run() {
+    let folder = folder();
+    let stage = Stage::open().await;
+    let mut bot = Bot::alone(&stage).with("DRBOT_CONFIG", &folder.path().display().to_string());
+    bot.start();
+    stage.ready().await;
+    bot.imports_contacts().await;
+    let begun = stage.person("Omar").hears("incident drill", json!({"scenario": "database-corruption"})).await;
+    assert!(begun.contains("[DRILL] Database corruption"), "{begun}");
+    let post = shows(&stage, "incidents", "[DRILL] Database corruption", "nothing has happened").await;
+    assert!(has_button(&post, "Acknowledge") && !has_button(&post, "/restore-db"), "{post}");
+    let thread = thread(&stage, &post).await;
+    let called = said(&stage, &thread, "does anybody have it?").await;
+    let text = called["content"].as_str().unwrap();
+    // The drill's contact, who is Dana, and nobody who is responsible for such a disaster.
+    assert!(text.contains("[DRILL]") && text.contains("<@400000000000000001>"), "{text}");
+    assert!(!text.contains("<@400000000000000002>"), "{text}");
+    until("the direct message", async || {
+        let messages = stage.messages("@dana", "Dana").await;
+        messages
+            .into_iter()
+            .find(|message| message["content"].as_str().is_some_and(|text| text.starts_with("[DRILL] ")))
+    })
+    .await;
+    stage.person("Dana").clicks_on(&post, "Acknowledge").await;
+    said(&stage, &thread, "[DRILL] 👍 Dana has it").await;
+    stage.person("Dana").clicks_on(&post, "Close").await;
+    shows(&stage, "incidents", "[DRILL] Database corruption", "Closed").await;
+    let figures = bot.figures().await;
+    assert!(!figures.contains("drbot_incidents_open 1"), "{figures}");
+}
